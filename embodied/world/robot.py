@@ -36,7 +36,6 @@ ARM_JOINTS = (
     "forearm_roll", "wrist_flex", "wrist_roll",
 )  # fmt: skip
 FINGER_JOINTS = ("finger_r", "finger_l")
-NQ_ROBOT = len(BASE_JOINTS) + len(ARM_JOINTS) + len(FINGER_JOINTS)
 NU = 3 + 6 + 2  # base velocities, tcp pose, fingers
 FINGER_OPEN = 0.05  # m, each finger; the pads are then 10 cm apart
 PAD_HALF = (0.0385, 0.007, 0.0135)  # m: along the approach, closing, width
