@@ -42,7 +42,11 @@ PAD_HALF = (0.0385, 0.007, 0.0135)  # m: along the approach, closing, width
 # arm joints [rad] with the gripper pointing down at `REST_TCP`;
 # `settle` in tests proves that the servos hold it
 HOME_ARM = (0.0, -1.21, 0.0, 1.40, 0.0, 1.41, 0.0)
-REST_TCP = (0.58, 0.0, 1.10)  # m, base frame: where every skill starts and ends, clear of the counters
+REST_TCP = (
+    0.58,
+    0.0,
+    1.10,
+)  # m, base frame: where every skill starts and ends, clear of the counters
 
 # Gains of the trial in docs/benchmarks.md: softer ones lose grasps, stiffer ones tilt the gripper.
 _KP_POS, _KP_ROT, _F_POS, _F_ROT = 5000.0, 300.0, 300.0, 100.0
@@ -62,6 +66,7 @@ def fetch_spec(visuals: bool = True) -> mujoco.MjSpec:
     _shape_arm(spec)
     _shape_gripper(spec)
     _add_actuators(spec)
+    _add_sensors(spec)
     return spec
 
 
@@ -69,7 +74,9 @@ def assets_dir() -> Path:
     """Folder with the Fetch MJCF fragments of the installed gymnasium-robotics."""
     found = find_spec("gymnasium_robotics")  # not imported: it registers hundreds of environments
     if found is None or found.origin is None:
-        raise EnvironmentFault("gymnasium-robotics is missing; run: pip install gymnasium-robotics==1.4.2")
+        raise EnvironmentFault(
+            "gymnasium-robotics is missing; run: pip install gymnasium-robotics==1.4.2"
+        )
     return Path(found.origin).parent / "envs" / "assets"
 
 
@@ -133,7 +140,9 @@ def _shape_base(spec: mujoco.MjSpec) -> None:
         kind = mujoco.mjtJoint.mjJNT_HINGE if name == "base_yaw" else mujoco.mjtJoint.mjJNT_SLIDE
         base.add_joint(name=name, type=kind, axis=axis, armature=0.1)
     base.add_site(name="arm_base", pos=[0, 0, 0], group=4)
-    _collider(base, "base_collision", mujoco.mjtGeom.mjGEOM_CYLINDER, [BASE_RADIUS, 0.17, 0], [0, 0, 0.20])
+    _collider(
+        base, "base_collision", mujoco.mjtGeom.mjGEOM_CYLINDER, [BASE_RADIUS, 0.17, 0], [0, 0, 0.20]
+    )
     torso = spec.body("torso_lift_link")
     torso.pos = torso.pos + np.array([0, 0, TORSO_LIFT])
     for name in ("torso_lift", "head_pan", "head_tilt"):
@@ -151,16 +160,34 @@ def _shape_arm(spec: mujoco.MjSpec) -> None:
         joint.stiffness = [2.0, 0, 0]  # a faint pull to the home posture resolves the redundancy
         joint.springref = angle
     capsule = mujoco.mjtGeom.mjGEOM_CAPSULE
-    _collider(spec.body("forearm_roll_link"), "forearm_collision", capsule, [0.06, 0.08, 0], [0.07, 0, 0], along_x=True)
-    _collider(spec.body("wrist_flex_link"), "wrist_collision", capsule, [0.055, 0.06, 0], [0.07, 0, 0], along_x=True)
+    _collider(
+        spec.body("forearm_roll_link"),
+        "forearm_collision",
+        capsule,
+        [0.06, 0.08, 0],
+        [0.07, 0, 0],
+        along_x=True,
+    )
+    _collider(
+        spec.body("wrist_flex_link"),
+        "wrist_collision",
+        capsule,
+        [0.055, 0.06, 0],
+        [0.07, 0, 0],
+        along_x=True,
+    )
 
 
 def _shape_gripper(spec: mujoco.MjSpec) -> None:
     gripper = spec.body("gripper_link")
-    _collider(gripper, "palm_collision", mujoco.mjtGeom.mjGEOM_BOX, [0.045, 0.060, 0.035], [-0.090, 0, 0])
+    _collider(
+        gripper, "palm_collision", mujoco.mjtGeom.mjGEOM_BOX, [0.045, 0.060, 0.035], [-0.090, 0, 0]
+    )
     # the tcp frame is the base frame's orientation when the gripper's x axis points down
     spec.delete(spec.site("grip"))
-    gripper.add_site(name="tcp", pos=[0.015, 0, 0], quat=[np.sqrt(0.5), 0, -np.sqrt(0.5), 0], group=4)
+    gripper.add_site(
+        name="tcp", pos=[0.015, 0, 0], quat=[np.sqrt(0.5), 0, -np.sqrt(0.5), 0], group=4
+    )
     for name, side in (("finger_r", 1), ("finger_l", -1)):
         body = spec.body(f"{name[-1]}_gripper_finger_link")
         body.mass, body.inertia = 0.1, [1e-4, 1e-4, 1e-4]
@@ -202,8 +229,28 @@ def _add_actuators(spec: mujoco.MjSpec) -> None:
         actuator.forcerange, actuator.forcelimited = [-_FINGER_FORCE, _FINGER_FORCE], True
 
 
+def _add_sensors(spec: mujoco.MjSpec) -> None:
+    """The tcp's pose and velocity in the base frame, as the servos see it."""
+    kinds = {
+        "tcp_pos": mujoco.mjtSensor.mjSENS_FRAMEPOS,
+        "tcp_xaxis": mujoco.mjtSensor.mjSENS_FRAMEXAXIS,
+        "tcp_zaxis": mujoco.mjtSensor.mjSENS_FRAMEZAXIS,
+        "tcp_vel": mujoco.mjtSensor.mjSENS_FRAMELINVEL,
+    }
+    site = mujoco.mjtObj.mjOBJ_SITE
+    for name, kind in kinds.items():
+        spec.add_sensor(
+            name=name, type=kind, objtype=site, objname="tcp", reftype=site, refname="arm_base"
+        )
+
+
 def _collider(
-    body: mujoco.MjsBody, name: str, kind: mujoco.mjtGeom, size: list[float], pos: list[float], along_x: bool = False
+    body: mujoco.MjsBody,
+    name: str,
+    kind: mujoco.mjtGeom,
+    size: list[float],
+    pos: list[float],
+    along_x: bool = False,
 ) -> None:
     """Adds an invisible collision primitive. Bit 2 keeps the robot's own parts from each other."""
     geom = body.add_geom(name=name, type=kind, size=size, pos=pos, mass=0.0)

@@ -63,7 +63,9 @@ def kitchen_spec(instances: Sequence[str], visuals: bool = True) -> mujoco.MjSpe
     for instance in instances:
         name = catalogue.kind(instance)
         if name not in catalogue.objects():
-            raise UsageError(f"The kitchen has no '{name}'; known objects: {', '.join(catalogue.objects())}.")
+            raise UsageError(
+                f"The kitchen has no '{name}'; known objects: {', '.join(catalogue.objects())}."
+            )
         add_object(spec, instance, catalogue.objects()[name])
     return spec
 
@@ -74,7 +76,12 @@ def fixture_model(cfg: FixtureCfg) -> mujoco.MjModel:
     _physics(spec)
     spec.attach(fetch_spec(visuals=False), frame=spec.worldbody.add_frame(), prefix="robot/")
     world = spec.worldbody
-    world.add_geom(name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[5, 5, 0.1], friction=[0.9, 0.01, 0.001])
+    world.add_geom(
+        name="floor",
+        type=mujoco.mjtGeom.mjGEOM_PLANE,
+        size=[5, 5, 0.1],
+        friction=[0.9, 0.01, 0.001],
+    )
     for name, size, pos in _fixture_boxes(cfg):
         geom = world.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_BOX, size=size, pos=pos)
         geom.contype, geom.conaffinity, geom.friction = 1, 3, [0.9, 0.01, 0.001]
@@ -94,8 +101,12 @@ def add_object(spec: mujoco.MjSpec, instance: str, obj: ObjectSpec, friction: fl
     body.add_freejoint(name=instance)
     half = obj.half_extents
     kinds = {"sphere": mujoco.mjtGeom.mjGEOM_SPHERE, "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER}
-    geom = body.add_geom(name=instance, type=kinds.get(obj.shape, mujoco.mjtGeom.mjGEOM_BOX), mass=obj.mass)
-    geom.size = {"sphere": [half[0], 0, 0], "cylinder": [half[0], half[2], 0]}.get(obj.shape, list(half))
+    geom = body.add_geom(
+        name=instance, type=kinds.get(obj.shape, mujoco.mjtGeom.mjGEOM_BOX), mass=obj.mass
+    )
+    geom.size = {"sphere": [half[0], 0, 0], "cylinder": [half[0], half[2], 0]}.get(
+        obj.shape, list(half)
+    )
     geom.contype, geom.conaffinity, geom.group = 1, 3, _COLLISION_GROUP
     geom.rgba = obj.rgba
     # spheres roll away without rolling friction; tall things twist in the grasp without torsional
@@ -116,10 +127,15 @@ def _physics(spec: mujoco.MjSpec) -> None:
 
 def _fixture_boxes(cfg: FixtureCfg) -> list[tuple[str, list[float], list[float]]]:
     """Names, half sizes and centres of the five boxes every fixture is made of."""
-    far = [[0.01, 0.01, 0.01], [0, 0, -1.0]]  # boxes that a kind has no use for wait under the floor
+    far = [
+        [0.01, 0.01, 0.01],
+        [0, 0, -1.0],
+    ]  # boxes that a kind has no use for wait under the floor
     h = cfg.height
     if cfg.kind == "surface":
-        return [("slab", [0.30, 0.60, h / 2], [0.30, 0, h / 2])] + [(f"rim{i}", *far) for i in range(4)]
+        return [("slab", [0.30, 0.60, h / 2], [0.30, 0, h / 2])] + [
+            (f"rim{i}", *far) for i in range(4)
+        ]
     if cfg.kind == "tray":  # as the user's: a thin plate with a low rim, open below
         top, depth, width, rim, t = h, 0.15, 0.21, 0.012, 0.005
         plate = ("slab", [depth, width, 0.01], [depth, 0, top - 0.01])

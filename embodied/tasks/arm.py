@@ -1,0 +1,163 @@
+"""What pick and place share: features of the arm and its object, grasp geometry, arm postures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import mujoco
+import torch
+
+from embodied.tasks.base import SHAPES, Goal
+from embodied.world import catalogue
+from embodied.world.control import FINGER_OPEN, Controller
+from embodied.world.engine import BatchEngine, CpuEngine
+from embodied.world.predicates import held, object_in_base, pick_out, vertical_half
+from embodied.world.robot import HOME_ARM, REST_TCP
+from embodied.world.scene import FixtureCfg, fixture_model, scaled_half_extents
+from embodied.world.state import Layout, State, quat_up, quat_yaw, rotate, wrap
+
+ARM_FEATURES = 37
+FINGERTIP = 0.0275  # m: the pads end this far below the tcp; a grasp stays above the surface by it
+GRASP_DEPTH = 0.035  # m below an object's top where the tcp grasps tall things
+REST_RADIUS = 0.07  # m about `REST_TCP` within which the arm counts as at rest
+STAND = 0.66  # m from the base's centre to the object or spot in front of which it stands
+
+
+def grasp_point(state: State, goal: Goal) -> torch.Tensor:
+    """(N, 3) where the tcp should be to grasp the object, base frame: centred, near the top."""
+    centre = object_in_base(state, goal.index)
+    high = vertical_half(state, goal.index, goal.half)
+    z = torch.maximum(centre[:, 2], centre[:, 2] + high - GRASP_DEPTH)
+    z = torch.maximum(z, centre[:, 2] - high + FINGERTIP)
+    return torch.cat([centre[:, :2], z[:, None]], -1)
+
+
+def yaw_error(state: State, goal: Goal) -> torch.Tensor:
+    """(N,) rad from the gripper's yaw to the nearest grasp across a box's narrow side, within
+    [-pi/2, pi/2); 0 for round things, which can be grasped at any yaw."""
+    yaw = quat_yaw(pick_out(state.object_quat, goal.index)) - state.base_pose[:, 2] - state.tcp_yaw
+    return torch.where(goal.shape[:, 2] > 0.5, wrap(2 * yaw) / 2, torch.zeros_like(yaw))
+
+
+def at_rest(state: State) -> torch.Tensor:
+    """(N,) bool: the tcp is near `REST_TCP` and hardly moves."""
+    distance = (state.tcp_pos - torch.tensor(REST_TCP)).norm(dim=-1)
+    return (distance < REST_RADIUS) & (state.tcp_vel.norm(dim=-1) < 0.15)
+
+
+def arm_features(state: State, goal: Goal, control: Controller) -> torch.Tensor:
+    """(N, ARM_FEATURES) what both arm skills observe; base frame, scaled to about unit range."""
+    index = goal.index
+    centre = object_in_base(state, index)
+    velocity = pick_out(state.object_vel, index)
+    velocity = torch.cat([rotate(velocity[:, :2], -state.base_pose[:, 2]), velocity[:, 2:]], -1)
+    grasp = grasp_point(state, goal)
+    error = yaw_error(state, goal)
+    columns = [
+        (state.tcp_pos - torch.tensor(REST_TCP)) * 3,
+        (control.target[:, :3] - state.tcp_pos) * 15,
+        wrap(control.target[:, 3] - state.tcp_yaw)[:, None] * 3,
+        state.tcp_yaw[:, None],
+        state.tcp_up * 5,
+        state.tcp_vel * 2,
+        state.fingers * 30 - 0.75,
+        control.opening[:, None] * 30 - 0.75,
+        torch.tanh(state.touch / 10),
+        (centre - state.tcp_pos) * 4,
+        ((grasp - state.tcp_pos) * 20).clamp(-3, 3),
+        (velocity * 2).clamp(-3, 3),
+        quat_up(pick_out(state.object_quat, index))[:, None],
+        torch.stack([torch.sin(2 * error), torch.cos(2 * error)], -1),
+        goal.half * 15,
+        goal.shape,
+        held(state, index, goal.half).float()[:, None],
+    ]
+    return torch.cat(columns, -1)
+
+
+@dataclass(frozen=True)
+class Fixtures:
+    """An engine over fixture variants, with what is known of each simulation's variant."""
+
+    engine: BatchEngine
+    layout: Layout
+    cfgs: tuple[FixtureCfg, ...]
+    """One per simulation."""
+    half: torch.Tensor
+    shape: torch.Tensor
+    height: torch.Tensor
+    kind: torch.Tensor
+    """(N,) 0 surface, 1 tray, 2 bin."""
+
+
+KINDS = ("surface", "tray", "bin")
+HEIGHTS = {"surface": (0.66, 0.84), "tray": (0.76, 0.84), "bin": (0.44, 0.56)}
+
+
+def build_fixtures(kinds: tuple[str, ...], num_envs: int, seed: int, threads: int = 0) -> Fixtures:
+    """Compiles each catalogue object with each of `kinds` (repeats weigh) and deals them out.
+
+    Sizes vary by 8 %, masses by 30 %, friction in [0.7, 1.1], heights over `HEIGHTS`.
+    """
+    rng = torch.Generator().manual_seed(seed)
+
+    def draw(low: float, high: float) -> float:
+        return low + (high - low) * float(torch.rand(1, generator=rng))
+
+    cfgs = [
+        FixtureCfg(
+            name, kind, draw(*HEIGHTS[kind]), draw(0.92, 1.08), draw(0.7, 1.3), draw(0.7, 1.1)
+        )  # type: ignore[arg-type]
+        for kind in kinds
+        for name in catalogue.objects()
+    ]
+    engine = CpuEngine([fixture_model(cfg) for cfg in cfgs], num_envs, threads)
+    dealt = tuple(cfgs[i % len(cfgs)] for i in range(num_envs))
+    shapes = [SHAPES.index(catalogue.objects()[cfg.object].shape) for cfg in dealt]
+    return Fixtures(
+        engine=engine,
+        layout=Layout.of(engine.model),
+        cfgs=dealt,
+        half=torch.tensor([scaled_half_extents(cfg) for cfg in dealt]),
+        shape=torch.nn.functional.one_hot(torch.tensor(shapes), len(SHAPES)).float(),
+        height=torch.tensor([cfg.height for cfg in dealt]),
+        kind=torch.tensor([KINDS.index(cfg.kind) for cfg in dealt]),
+    )
+
+
+@cache
+def arm_postures(count: int = 768) -> tuple[torch.Tensor, torch.Tensor]:
+    """Postures to start episodes from: tcp poses (n, 4) x, y, z, yaw and arm joints (n, 7).
+
+    The servos themselves find them: a bare robot is driven to random targets and read when settled.
+    """
+    rng = torch.Generator().manual_seed(0)
+    low, high = torch.tensor([0.48, -0.22, 0.62, -1.7]), torch.tensor([0.78, 0.22, 1.05, 1.7])
+    wanted = low + (high - low) * torch.rand(count, 4, generator=rng)
+    engine = CpuEngine(fixture_model(FixtureCfg("sponge")), count)
+    layout = Layout.of(engine.model)
+    qpos, ctrl = engine.field("qpos"), engine.field("ctrl")
+    engine.reset()
+    qpos[:, layout.base[0]] = -3.0  # far from the fixture
+    qpos[:, layout.arm] = torch.tensor(HOME_ARM).double()
+    qpos[:, layout.fingers] = FINGER_OPEN
+    ctrl[:, 9:] = FINGER_OPEN
+    start = torch.tensor([*REST_TCP, 0.0])
+    for fraction in torch.linspace(0, 1, 60).tolist() + [1.0] * 25:
+        pose = start + (wanted - start) * fraction
+        ctrl[:, 3:6], ctrl[:, 8] = pose[:, :3].double(), pose[:, 3].double()
+        engine.step(5)
+    sensed = engine.field("sensordata").float()
+    reached = sensed[:, layout.sensors["tcp_pos"]]
+    xaxis = sensed[:, layout.sensors["tcp_xaxis"]]
+    yaw = torch.atan2(xaxis[:, 1], xaxis[:, 0])
+    good = ((reached - wanted[:, :3]).norm(dim=-1) < 0.02) & (wrap(yaw - wanted[:, 3]).abs() < 0.1)
+    pose = torch.cat([reached, yaw[:, None]], -1)
+    return pose[good], qpos[:, layout.arm].float()[good]
+
+
+def check_control_order(model: mujoco.MjModel) -> None:
+    """The postures write ctrl by position: base 0-2, tcp 3-8, fingers 9-10."""
+    names = [model.actuator(i).name for i in range(model.nu)]
+    assert names[3] == "robot/tcp_x" and names[9] == "robot/finger_r", names

@@ -1,0 +1,95 @@
+"""The batch protocol: many simulations of one layout, seen as torch tensors.
+
+World, task and reward code is written once against `BatchEngine`. The CPU engine runs
+`mujoco.batch.Batch`, a threaded C++ pool whose results are bit-identical at any thread count; its
+tensors are views of the pool's memory. A GPU engine fits behind the same five methods.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Protocol
+
+import mujoco
+import torch
+from mujoco import batch
+
+
+class BatchEngine(Protocol):
+    """nsim simulations. Fields are named as in MjData and have shape (nsim, ...), live."""
+
+    nsim: int
+    model: mujoco.MjModel
+    device: torch.device
+
+    def field(self, name: str) -> torch.Tensor:
+        """A live view of a field. State fields (qpos, qvel, ctrl, ...) are written in place."""
+        ...
+
+    def step(self, nstep: int) -> None:
+        """Advances all simulations; afterwards derived fields describe the new state."""
+        ...
+
+    def forward(self, mask: torch.Tensor | None = None) -> None:
+        """Recomputes derived fields after writes to the state of the simulations in mask (nsim,)."""
+        ...
+
+    def reset(self, mask: torch.Tensor | None = None) -> None:
+        """Puts the simulations in mask (nsim,) to the model's default state, without forward."""
+        ...
+
+    def materialize(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
+        """One simulation as plain MuJoCo objects, to render it."""
+        ...
+
+
+class CpuEngine:
+    """`BatchEngine` on `mujoco.batch`; float64 views.
+
+    Args:
+        models: one model for all simulations, or one each, all with the same layout.
+        nsim: number of simulations; models are dealt out in turn.
+        threads: of the pool; 0 takes one per CPU.
+    """
+
+    def __init__(
+        self, models: mujoco.MjModel | Sequence[mujoco.MjModel], nsim: int = 1, threads: int = 0
+    ) -> None:
+        variants = [models] if isinstance(models, mujoco.MjModel) else list(models)
+        threads = min(threads or os.cpu_count() or 1, nsim)
+        self.nsim, self.model, self.device = nsim, variants[0], torch.device("cpu")
+        # persistent: the next step goes on from the stages that fresh sensors needed anyway
+        self._batch = batch.Batch(self.model, nsim, threads, persistent=True)
+        if len(variants) > 1:
+            self._batch.set_models([variants[i % len(variants)] for i in range(nsim)])
+        self._fields: dict[str, torch.Tensor] = {}
+        self._stage = int(mujoco.mjtStage.mjSTAGE_VEL)
+
+    def field(self, name: str) -> torch.Tensor:
+        """See `BatchEngine.field`."""
+        if name not in self._fields:
+            with (
+                warnings.catch_warnings()
+            ):  # outputs are read-only arrays, which torch has no word for
+                warnings.simplefilter("ignore", UserWarning)
+                self._fields[name] = torch.from_numpy(self._batch.bind(name))
+        return self._fields[name]
+
+    def step(self, nstep: int) -> None:
+        """See `BatchEngine.step`."""
+        self._batch.step(nstep=nstep, stage=self._stage)
+
+    def forward(self, mask: torch.Tensor | None = None) -> None:
+        """See `BatchEngine.forward`."""
+        self._batch.forward(None if mask is None else mask.numpy(), stage=self._stage)
+
+    def reset(self, mask: torch.Tensor | None = None) -> None:
+        """See `BatchEngine.reset`."""
+        none = int(mujoco.mjtStage.mjSTAGE_NONE)
+        self._batch.reset(None if mask is None else mask.numpy(), stage=none)
+
+    def materialize(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
+        """See `BatchEngine.materialize`."""
+        return self._batch.get_model(index), self._batch.get_data(index)

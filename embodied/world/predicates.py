@@ -1,0 +1,57 @@
+"""Geometric predicates over `State`, batched: the ground of goals, rewards and the success detector.
+
+They read the state alone, never what was commanded. Thresholds are in metres, newtons, metres/second.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from embodied.world.state import State, quat_up, to_base
+
+TOUCH_FORCE = 0.3  # N on each pad that counts as contact
+GRASP_RADIUS = 0.06  # m across, from the tcp to the object's surface point in the grasp
+SLOW = 0.08  # m/s
+UPRIGHT = 0.94  # cosine of 20 degrees
+
+
+def pick_out(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """values (N, K, ...) at index (N,) -> (N, ...)."""
+    return values[torch.arange(len(index)), index]
+
+
+def object_in_base(state: State, index: torch.Tensor) -> torch.Tensor:
+    """(N, 3) centre of one object per simulation, base frame."""
+    return to_base(state.base_pose, pick_out(state.object_pos, index))
+
+
+def vertical_half(state: State, index: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
+    """(N,) half the object's extent along the vertical as it stands or lies now."""
+    quat = pick_out(state.object_quat, index)
+    w, x, y, z = quat.unbind(-1)
+    row = torch.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1)
+    return (row.abs() * half).sum(-1)
+
+
+def held(state: State, index: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
+    """(N,) bool: both pads press on something and the object is between them."""
+    offset = object_in_base(state, index) - state.tcp_pos
+    across = offset[:, :2].norm(dim=-1) < GRASP_RADIUS
+    along = offset[:, 2].abs() < half.amax(-1) + 0.02
+    return (state.touch > TOUCH_FORCE).all(-1) & across & along
+
+
+def bottom(state: State, index: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
+    """(N,) height of the object's lowest point, world."""
+    return pick_out(state.object_pos, index)[:, 2] - vertical_half(state, index, half)
+
+
+def still(state: State, index: torch.Tensor) -> torch.Tensor:
+    """(N,) bool: the object neither moves nor turns noticeably."""
+    speed = pick_out(state.object_vel, index).norm(dim=-1)
+    return (speed < SLOW) & (pick_out(state.object_spin, index).norm(dim=-1) < 1.0)
+
+
+def upright(state: State, index: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
+    """(N,) bool: stands within 20 degrees of upright; spheres always do. shape (N, 3) one-hot."""
+    return (quat_up(pick_out(state.object_quat, index)) > UPRIGHT) | (shape[:, 1] > 0.5)

@@ -1,0 +1,1 @@
+"""What acts: PPO on batched tasks, the skill library, learned affordances, shipped weights."""

@@ -1,0 +1,156 @@
+"""A Stable-Baselines3 vector environment over one batched task. No subprocesses: the engine has threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from stable_baselines3.common.vec_env import VecEnv
+
+from embodied.tasks.base import Task
+
+CONFIRM = 3
+"""Control steps in a row that success must hold before it counts (0.12 s)."""
+
+
+@dataclass
+class Ended:
+    """The episodes that ended in a step. Rows (M,) index the simulations."""
+
+    rows: np.ndarray
+    success: np.ndarray
+    truncated: np.ndarray
+    returns: np.ndarray
+    lengths: np.ndarray
+    final_obs: np.ndarray
+
+
+class TaskVecEnv(VecEnv):
+    """Episodes of a `Task` with automatic reset.
+
+    A success ends its episode with the reward it would have earned for ever, r / (1 - gamma): a
+    bootstrapped value would feed on itself there. Rewards are scaled by `scale`.
+
+    Args:
+        task: the batched MDP; its simulations are this environment's copies.
+        gamma: the learner's discount.
+        desync: start with random elapsed times, so that time limits do not fall together.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        seed: int = 0,
+        gamma: float = 0.95,
+        scale: float = 0.1,
+        desync: bool = True,
+    ) -> None:
+        low = np.full(task.obs_dim, -np.inf, np.float32)
+        actions = gym.spaces.Box(-1.0, 1.0, (task.act_dim,), np.float32)
+        super().__init__(task.num_envs, gym.spaces.Box(low, -low, dtype=np.float32), actions)
+        self.task, self.gamma, self.scale = task, gamma, scale
+        self.rng = torch.Generator().manual_seed(seed)
+        self.ended: Ended | None = None
+        self.term_means: dict[str, float] = {}
+        n = task.num_envs
+        self._confirmed = torch.zeros(n, dtype=torch.long)
+        self._length = torch.zeros(n, dtype=torch.long)
+        self._return = torch.zeros(n)
+        self._desync = desync
+        self._actions = torch.zeros(n, task.act_dim)
+
+    def reset(self) -> np.ndarray:
+        """Starts new episodes everywhere; returns observations (N, obs_dim)."""
+        everyone = torch.ones(self.num_envs, dtype=torch.bool)
+        self.task.reset(everyone, self.rng)
+        self._confirmed.zero_(), self._length.zero_(), self._return.zero_()
+        if self._desync:
+            self._length += torch.randint(self.task.horizon, (self.num_envs,), generator=self.rng)
+        return self.task.observe().numpy()
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Keeps the actions (N, act_dim) for `step_wait`."""
+        self._actions = torch.as_tensor(actions, dtype=torch.float32)
+
+    def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
+        """Steps all simulations; see `VecEnv.step_wait`. `self.ended` tells of finished episodes."""
+        task = self.task
+        task.step(self._actions)
+        terms = task.rewards()
+        reward = torch.stack(list(terms.values())).sum(0)
+        self._confirmed = torch.where(task.success(), self._confirmed + 1, 0)
+        success = self._confirmed >= CONFIRM
+        failure = task.failure() & ~success
+        self._length += 1
+        self._return += reward
+        truncated = (self._length >= task.horizon) & ~success & ~failure
+        done = success | failure | truncated
+        reward = (
+            torch.where(success, reward + reward.clamp_min(0) / (1 - self.gamma), reward)
+            * self.scale
+        )
+        self.term_means = {name: float(value.mean()) for name, value in terms.items()}
+        obs = task.observe()
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        self.ended = None
+        if bool(done.any()):
+            self.ended = self._finish(done, success, truncated, obs)
+            self._describe(infos, self.ended)
+            obs = task.observe()
+        return obs.numpy(), reward.numpy(), done.numpy(), infos
+
+    def _finish(
+        self, done: torch.Tensor, success: torch.Tensor, truncated: torch.Tensor, obs: torch.Tensor
+    ) -> Ended:
+        ended = Ended(
+            rows=done.nonzero()[:, 0].numpy(),
+            success=success[done].numpy(),
+            truncated=truncated[done].numpy(),
+            returns=self._return[done].numpy(),
+            lengths=self._length[done].numpy(),
+            final_obs=obs[done].numpy(),
+        )
+        self.task.reset(done, self.rng)
+        self._confirmed[done], self._length[done], self._return[done] = 0, 0, 0.0
+        return ended
+
+    @staticmethod
+    def _describe(infos: list[dict[str, Any]], ended: Ended) -> None:
+        for i, row in enumerate(ended.rows):
+            infos[row] = {
+                "episode": {"r": float(ended.returns[i]), "l": int(ended.lengths[i]), "t": 0.0},
+                "is_success": bool(ended.success[i]),
+                "TimeLimit.truncated": bool(ended.truncated[i]),
+                "terminal_observation": ended.final_obs[i],
+            }
+
+    def close(self) -> None:
+        """Nothing to close: the engine ends with its last reference."""
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """The attribute, once per index."""
+        return [getattr(self, attr_name)] * len(list(self._get_indices(indices)))
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Sets the attribute; all copies share it."""
+        setattr(self, attr_name, value)
+
+    def env_method(
+        self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any
+    ) -> list[Any]:
+        """Calls the method once; all copies share it."""
+        return [getattr(self, method_name)(*args, **kwargs)] * len(list(self._get_indices(indices)))
+
+    def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: Any = None) -> list[bool]:
+        """Never wrapped."""
+        return [False] * len(list(self._get_indices(indices)))
+
+    def seed(self, seed: int | None = None) -> Sequence[None | int]:
+        """Reseeds the reset distribution."""
+        if seed is not None:
+            self.rng.manual_seed(seed)
+        return [seed] * self.num_envs
