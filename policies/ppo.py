@@ -45,7 +45,7 @@ class BatchPPO(PPO):
                     torch.as_tensor(self._last_obs, device=self.device)
                 )
             acts = actions.cpu().numpy()
-            obs, rewards, dones, infos = env.step(np.clip(acts, -1.0, 1.0))
+            obs, rewards, dones, infos = env.step(acts)
             self.num_timesteps += env.num_envs
             callback.update_locals(locals())
             if not callback.on_step():

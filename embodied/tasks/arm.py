@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-import mujoco
 import torch
 
 from embodied.tasks.base import SHAPES, Goal
@@ -13,7 +12,7 @@ from embodied.world import catalogue
 from embodied.world.control import FINGER_OPEN, Controller
 from embodied.world.engine import BatchEngine, CpuEngine
 from embodied.world.predicates import held, object_in_base, pick_out, vertical_half
-from embodied.world.robot import HOME_ARM, REST_TCP
+from embodied.world.robot import BASE_RADIUS, HOME_ARM, REST_TCP
 from embodied.world.scene import FixtureCfg, fixture_model, scaled_half_extents
 from embodied.world.state import Layout, State, quat_up, quat_yaw, rotate, wrap
 
@@ -56,7 +55,7 @@ def arm_features(state: State, goal: Goal, control: Controller) -> torch.Tensor:
     error = yaw_error(state, goal)
     columns = [
         (state.tcp_pos - torch.tensor(REST_TCP)) * 3,
-        (control.target[:, :3] - state.tcp_pos) * 15,
+        (control.target[:, :3] - state.tcp_pos) * 30,
         wrap(control.target[:, 3] - state.tcp_yaw)[:, None] * 3,
         state.tcp_yaw[:, None],
         state.tcp_up * 5,
@@ -157,7 +156,65 @@ def arm_postures(count: int = 768) -> tuple[torch.Tensor, torch.Tensor]:
     return pose[good], qpos[:, layout.arm].float()[good]
 
 
-def check_control_order(model: mujoco.MjModel) -> None:
-    """The postures write ctrl by position: base 0-2, tcp 3-8, fingers 9-10."""
-    names = [model.actuator(i).name for i in range(model.nu)]
-    assert names[3] == "robot/tcp_x" and names[9] == "robot/finger_r", names
+@dataclass(frozen=True)
+class Start:
+    """Where episodes begin: rows (M, ...) for the simulations that are reset."""
+
+    easy: torch.Tensor
+    """(M,) bool: begins close to its end."""
+    base: torch.Tensor
+    """(M, 3) base pose x, y, yaw, world."""
+    tcp: torch.Tensor
+    """(M, 4) tcp target x, y, z, yaw, base frame."""
+    arm: torch.Tensor
+    """(M, 7) joint angles."""
+
+    def where(self, mask: torch.Tensor, other: Start) -> Start:
+        """The other's rows where mask (M,) holds, else this start's."""
+        column = mask[:, None]
+        return Start(
+            torch.where(mask, other.easy, self.easy),
+            torch.where(column, other.base, self.base),
+            torch.where(column, other.tcp, self.tcp),
+            torch.where(column, other.arm, self.arm),
+        )
+
+
+def stand_before(where: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    """(M, 3) base poses in front of where (M, 2), looser than navigation stops: 7 cm, 11 degrees."""
+    unit = torch.rand(len(where), 3, generator=rng) * 2 - 1
+    yaw = unit[:, 2] * 0.2
+    base = where - rotate(torch.stack([STAND + 0.07 * unit[:, 0], 0.08 * unit[:, 1]], -1), yaw)
+    base[:, 0] = base[:, 0].clamp_max(-BASE_RADIUS - 0.02)
+    return torch.cat([base, yaw[:, None]], -1)
+
+
+def rest_start(base: torch.Tensor, rng: torch.Generator) -> Start:
+    """The arm at rest above base poses (M, 3); half of them turned as an earlier skill left them."""
+    count = len(base)
+    unit = torch.rand(count, 5, generator=rng) * 2 - 1
+    yaw = unit[:, 3] * torch.where(unit[:, 4] > 0, 1.7, 0.1)
+    tcp = torch.cat([torch.tensor(REST_TCP) + 0.02 * unit[:, :3], yaw[:, None]], -1)
+    arm = torch.tensor(HOME_ARM).repeat(count, 1)
+    arm[:, 6] -= yaw  # the wrist's roll axis points down
+    return Start(torch.zeros(count, dtype=torch.bool), base, tcp, arm)
+
+
+def grasp_offset(half: torch.Tensor) -> torch.Tensor:
+    """(M,) from the tcp up to the centre of an upright object of half extents (M, 3) in a good grasp."""
+    return -torch.maximum((half[:, 2] - GRASP_DEPTH).clamp_min(0), FINGERTIP - half[:, 2])
+
+
+def place_bodies(
+    fixed: Fixtures, mask: torch.Tensor, start: Start, pose: torch.Tensor, opening: torch.Tensor
+) -> None:
+    """Writes robot and object into qpos: object poses (M, 7), finger openings (M,)."""
+    qpos, rows = fixed.engine.field("qpos"), mask.nonzero()[:, 0, None]
+    first = fixed.layout.object_q[0]
+    for columns, values in (
+        (fixed.layout.base, start.base),
+        (fixed.layout.arm, start.arm),
+        (fixed.layout.fingers, opening[:, None].expand(-1, 2)),
+        (list(range(first, first + 7)), pose),
+    ):
+        qpos[rows, torch.tensor(columns)] = values.double()

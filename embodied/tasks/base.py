@@ -13,8 +13,6 @@ from typing import Protocol
 
 import torch
 
-from embodied.world.state import State
-
 Term = Callable[..., torch.Tensor]
 
 

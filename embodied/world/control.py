@@ -16,10 +16,10 @@ from embodied.world.state import State, rotate
 
 ARM_ACTIONS = 5  # dx, dy, dz, dyaw, gripper
 BASE_ACTIONS = 3  # forward, left, turn
-STEP_POS = 0.035  # m a control step at full action
+STEP_POS = 0.03  # m a control step at full action
 STEP_YAW = 0.15  # rad a control step
 STEP_FINGER = 0.008  # m a control step, each finger
-LEASH_POS, LEASH_YAW = 0.06, 0.35  # m, rad
+LEASH_POS, LEASH_YAW = 0.03, 0.25  # m, rad: one opposite step undoes any push, so noise explores
 WORKSPACE = ((0.34, -0.35, 0.08), (0.86, 0.35, 1.14))  # m, base frame
 YAW_LIMIT = 1.9  # rad
 MAX_SPEED = (0.7, 0.4, 1.4)  # m/s forward (backward too), m/s sideways, rad/s

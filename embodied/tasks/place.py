@@ -1,0 +1,198 @@
+"""Place: set what is held down on a spot, let go, come to rest. Surfaces, the user's tray, the bin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from embodied.tasks.arm import (
+    ARM_FEATURES,
+    KINDS,
+    Start,
+    arm_features,
+    arm_postures,
+    at_rest,
+    build_fixtures,
+    grasp_offset,
+    place_bodies,
+    rest_start,
+    stand_before,
+)
+from embodied.tasks.base import Goal
+from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
+from embodied.world.predicates import bottom, held, object_in_base, pick_out, still, upright
+from embodied.world.robot import BASE_RADIUS, REST_TCP
+from embodied.world.state import State, StateReader, quat_up, rotate, to_base
+
+NEAR_SPOT = 0.08  # m, how far from the spot something may stand
+BIN_HALF = 0.155  # m, half the bin's inner width
+ON_SURFACE = 0.02  # m, a bottom this close to the surface stands on it
+
+
+def gap(state: State, goal: Goal) -> torch.Tensor:
+    """(N, 3) from the middle of the object's underside to the spot, base frame."""
+    centre = object_in_base(state, goal.index)
+    spot = to_base(state.base_pose, goal.spot)
+    under = bottom(state, goal.index, goal.half)
+    return torch.cat([spot[:, :2] - centre[:, :2], (goal.spot[:, 2] - under)[:, None]], -1)
+
+
+def observe(state: State, goal: Goal, control: Controller) -> torch.Tensor:
+    """(N, PlaceTask.obs_dim) the policy's observation."""
+    delta = gap(state, goal)
+    columns = [
+        arm_features(state, goal, control),
+        delta * 3,
+        (delta * 20).clamp(-2, 2),
+        goal.drop.float()[:, None],
+        (state.tcp_pos[:, 2] - goal.spot[:, 2])[:, None] * 3,
+    ]
+    return torch.cat(columns, -1)
+
+
+def delivered(state: State, goal: Goal) -> torch.Tensor:
+    """(N,) bool: the object stands upright at the spot, or lies in the bin, touched by no pad."""
+    delta = gap(state, goal)
+    free = (state.touch < 0.05).all(-1)
+    stands = (delta[:, :2].norm(dim=-1) < NEAR_SPOT) & (delta[:, 2].abs() < ON_SURFACE)
+    stands &= still(state, goal.index) & upright(state, goal.index, goal.shape)
+    inside = (delta[:, :2].abs() < BIN_HALF).all(-1)
+    fallen = inside & (pick_out(state.object_pos, goal.index)[:, 2] < goal.spot[:, 2] - 0.02)
+    return free & torch.where(goal.drop, fallen, stands)
+
+
+def success(state: State, goal: Goal) -> torch.Tensor:
+    """(N,) bool: delivered, and the arm is at rest."""
+    return delivered(state, goal) & at_rest(state)
+
+
+def failure(state: State, goal: Goal) -> torch.Tensor:
+    """(N,) bool: the object fell beside its place."""
+    delta = gap(state, goal)
+    beside = ~(delta[:, :2].abs() < BIN_HALF + 0.01).all(-1)
+    fell = delta[:, 2] > torch.where(goal.drop, 0.15, 0.08)
+    return torch.where(goal.drop, fell & beside, fell)
+
+
+def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Weighted reward terms, (N,) each: carry there, lower, let go gently, come to rest."""
+    delta = gap(state, goal)
+    across, above = delta[:, :2].norm(dim=-1), -delta[:, 2]
+    holding = held(state, goal.index, goal.half).float()
+    done = delivered(state, goal).float()
+    # a bin takes what is let go anywhere over its opening; a surface wants contact before release
+    over = 1 - torch.tanh(5 * across)
+    hover = torch.where(goal.drop, (above - 0.12).clamp_min(0), above.abs())
+    low = over * (1 - torch.tanh(8 * hover))
+    ready_bin = (across < 0.09) & (above > 0.0)
+    ready_spot = (across < 0.05) & (above.abs() < 0.012)
+    ready = torch.where(goal.drop, ready_bin, ready_spot).float() * (1 - done)
+    openness = state.fingers.mean(-1) / FINGER_OPEN
+    rest = 1 - torch.tanh(4 * (state.tcp_pos - torch.tensor(REST_TCP)).norm(dim=-1))
+    tilt = 1 - quat_up(pick_out(state.object_quat, goal.index)).clamp(-1, 1)
+    speed = pick_out(state.object_vel, goal.index).norm(dim=-1)
+    falling = (speed > 0.25).float() * (1 - holding) * (~goal.drop).float()
+    return {
+        "carry": (1.5 * over + 1.5 * low) * (1 - done) * torch.maximum(holding, ready),
+        "ready": (1.5 + 1.5 * openness) * ready,
+        "done": 7.0 * done,
+        "rest": 6.0 * done * rest,
+        "slow": 1.0 * done * rest * (1 - torch.tanh(3 * state.tcp_vel.norm(dim=-1))),
+        "tilt": -1.5 * tilt * (goal.shape[:, 1] < 0.5).float() * (~goal.drop).float(),
+        "drop": -1.0 * falling,
+        "effort": -0.03 * action.square().sum(-1),
+    }
+
+
+class PlaceTask:
+    """The training MDP: an object in the gripper, a fixture in front, a spot on it."""
+
+    name = "place"
+    obs_dim = ARM_FEATURES + 8
+    act_dim = ARM_ACTIONS
+    horizon = 100
+
+    def __init__(self, num_envs: int, seed: int = 0, threads: int = 0, easy: float = 0.35) -> None:
+        self.num_envs, self.easy = num_envs, easy
+        self.fixtures = build_fixtures(("surface",) * 4 + ("tray", "bin"), num_envs, seed, threads)
+        self.engine = self.fixtures.engine
+        self.reader, self.control = StateReader(self.engine), Controller(self.engine)
+        fixed, none = self.fixtures, torch.zeros(num_envs, dtype=torch.long)
+        drop = fixed.kind == KINDS.index("bin")
+        self.goal = Goal(none, fixed.half, fixed.shape, torch.zeros(num_envs, 3), drop)
+        self.goal.spot[:, 2] = fixed.height
+        self._action = torch.zeros(num_envs, ARM_ACTIONS)
+        self.state = self.reader.read()
+
+    def reset(self, mask: torch.Tensor, rng: torch.Generator) -> None:
+        """See `Task.reset`."""
+        count, fixed = int(mask.sum()), self.fixtures
+        self.engine.reset(mask)
+        where = self._spot(mask, rng)
+        start = self._start(mask, where, rng)
+        half = fixed.half[mask]
+        unit = torch.rand(count, 4, generator=rng) * 2 - 1
+        # the grasp as loosely as a pick may leave it: along the pads, in depth, in yaw
+        yaw = start.base[:, 2] + start.tcp[:, 3] + 0.12 * unit[:, 0]
+        yaw = torch.where(fixed.shape[mask, 2] > 0.5, yaw, yaw + torch.pi * unit[:, 3])
+        along = torch.stack([0.012 * unit[:, 1], torch.zeros(count)], -1)
+        grip = start.tcp[:, :2] + rotate(along, start.tcp[:, 3])
+        pose = torch.zeros(count, 7)
+        pose[:, :2] = rotate(grip, start.base[:, 2]) + start.base[:, :2]
+        pose[:, 2] = start.tcp[:, 2] + grasp_offset(half) + 0.012 * unit[:, 2] * (half[:, 2] > 0.03)
+        pose[:, 3], pose[:, 6] = torch.cos(yaw / 2), torch.sin(yaw / 2)
+        opening = half[:, 1] + 0.0005
+        place_bodies(fixed, mask, start, pose, opening)
+        self.control.reset(mask, start.tcp, (opening - 0.02).clamp_min(0))
+        self.goal.spot[mask, :2] = where
+        self.engine.forward(mask)
+        self.state = self.reader.read()
+
+    def _spot(self, mask: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+        """(M, 2) where on the fixture to place: anywhere on surface and tray, the bin's centre."""
+        unit, kind = torch.rand(int(mask.sum()), 2, generator=rng), self.fixtures.kind[mask]
+        depth = torch.where(kind == 1, 0.07 + 0.16 * unit[:, 0], 0.08 + 0.24 * unit[:, 0])
+        side = (unit[:, 1] * 2 - 1) * torch.where(kind == 1, 0.12, 0.35)
+        drop = kind == KINDS.index("bin")
+        return torch.stack([torch.where(drop, 0.18, depth), torch.where(drop, 0.0, side)], -1)
+
+    def _start(self, mask: torch.Tensor, where: torch.Tensor, rng: torch.Generator) -> Start:
+        """The arm at rest holding the object; a share begins low over the spot."""
+        fixed, count = self.fixtures, len(where)
+        usual = rest_start(stand_before(where, rng), rng)
+        tcp, arm = arm_postures()
+        hang = fixed.half[mask, 2] - grasp_offset(fixed.half[mask])  # from the tcp down to the underside
+        lowest = fixed.height[mask] + hang + 0.015
+        pick = torch.randint(len(tcp), (count, 24), generator=rng)
+        height = tcp[pick, 2] - lowest[:, None]
+        pick = pick[torch.arange(count), torch.where(height > 0, height, 9.0).argmin(-1)]
+        turn = usual.base[:, 2]
+        noise = 0.04 * (torch.rand(count, 2, generator=rng) * 2 - 1)
+        under = where + noise - rotate(tcp[pick, :2], turn)
+        easy = torch.rand(count, generator=rng) < self.easy
+        easy &= (tcp[pick, 2] > lowest) & (under[:, 0] < -BASE_RADIUS)
+        return usual.where(easy, Start(easy, torch.cat([under, turn[:, None]], -1), tcp[pick], arm[pick]))
+
+    def observe(self) -> torch.Tensor:
+        """See `Task.observe`."""
+        return observe(self.state, self.goal, self.control)
+
+    def step(self, action: torch.Tensor) -> None:
+        """See `Task.step`."""
+        self._action = action
+        self.control.move_arm(action, self.state)
+        self.control.advance()
+        self.state = self.reader.read()
+
+    def rewards(self) -> Mapping[str, torch.Tensor]:
+        """See `Task.rewards`."""
+        return terms(self.state, self.goal, self._action)
+
+    def success(self) -> torch.Tensor:
+        """See `Task.success`."""
+        return success(self.state, self.goal)
+
+    def failure(self) -> torch.Tensor:
+        """See `Task.failure`."""
+        return failure(self.state, self.goal)
