@@ -1,0 +1,187 @@
+"""A released skill: a folder of plain data that says what it is, how it was made and how good it is.
+
+    <skill>/skill.json               the card below, validated
+            policy.safetensors       the policy's mean network
+            affordance.safetensors   the success head (see `affordance`)
+
+Nothing in it can run code, unlike an SB3 zip. Every weight file's sha256 stands in the card and is
+checked on load; that guards against damage and mix-ups, not against somebody who rewrites both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from embodied.errors import UsageError
+
+CARD, POLICY, AFFORDANCE = "skill.json", "policy.safetensors", "affordance.safetensors"
+
+
+class Figure(BaseModel):
+    """A measured success rate with its Wilson 95 % interval."""
+
+    model_config = ConfigDict(extra="forbid")
+    successes: int
+    episodes: int
+    rate: float
+    low: float
+    high: float
+
+
+class Training(BaseModel):
+    """How the policy was made."""
+
+    model_config = ConfigDict(extra="forbid")
+    command: str
+    algorithm: str = "stable-baselines3 PPO"
+    steps: int
+    minutes: float
+    seed: int
+    hardware: str
+    versions: dict[str, str]
+
+
+class SkillCard(BaseModel):
+    """The contents of skill.json."""
+
+    model_config = ConfigDict(extra="forbid")
+    format: int = 1
+    family: str
+    obs_dim: int
+    act_dim: int
+    hidden: list[int]
+    activation: str = "elu"
+    training: Training
+    figures: dict[str, Figure]
+    """"all", "starts: ..." and one entry per object, from fresh starts."""
+    affordance: dict[str, Any] = {}
+    """What the success head observes and its calibration figures."""
+    sha256: dict[str, str] = {}
+
+
+class Skill:
+    """A loaded skill: the deterministic policy of one family.
+
+    Attributes:
+        card: the validated skill.json.
+        folder: where it was loaded from.
+    """
+
+    def __init__(self, card: SkillCard, net: nn.Sequential, folder: Path) -> None:
+        self.card, self.folder, self._net = card, folder, net.eval()
+
+    @torch.no_grad()
+    def act(self, obs: torch.Tensor) -> torch.Tensor:
+        """Mean actions (N, act_dim) in about [-1, 1] for observations (N, obs_dim)."""
+        return self._net(obs)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Skill:
+        """Loads and checks a skill folder.
+
+        Raises:
+            UsageError: the folder is no skill, its card is faulty, a hash or a shape does not match.
+        """
+        folder = Path(folder)
+        card = read_card(folder)
+        net = mean_network(card.obs_dim, card.hidden, card.act_dim)
+        try:
+            net.load_state_dict(load_checked(folder, card, POLICY))
+        except RuntimeError as error:
+            raise UsageError(f"{folder / POLICY} does not fit its {CARD}: {error}") from error
+        return cls(card, net, folder)
+
+
+def read_card(folder: Path) -> SkillCard:
+    """The validated card of a skill folder."""
+    try:
+        return SkillCard.model_validate_json((folder / CARD).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"There is no skill in {folder}: it has no {CARD}; train one with "
+            "'python -m embodied.train' or leave --skills out to use the shipped ones."
+        ) from error
+    except ValidationError as error:
+        raise UsageError(f"{folder / CARD} is not a valid skill card: {error}") from error
+
+
+def load_checked(folder: Path, card: SkillCard, name: str) -> dict[str, torch.Tensor]:
+    """The tensors of a weight file whose sha256 is the card's."""
+    path = folder / name
+    if not path.is_file():
+        raise UsageError(f"{folder} lacks {name}; copy the skill folder again or train it anew.")
+    found, wanted = sha256(path), card.sha256.get(name)
+    if found != wanted:
+        raise UsageError(
+            f"{path} is not the file its {CARD} was written for (sha256 {found[:12]}..., expected "
+            f"{str(wanted)[:12]}...); copy the skill folder again or train it anew."
+        )
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise UsageError(f"{path} is not a safetensors file: {error}") from error
+
+
+def mean_network(obs_dim: int, hidden: list[int], act_dim: int) -> nn.Sequential:
+    """The policy's mean as a plain network: linear layers with ELU between them."""
+    sizes = [obs_dim, *hidden]
+    layers: list[nn.Module] = []
+    for a, b in zip(sizes, sizes[1:], strict=False):
+        layers += [nn.Linear(a, b), nn.ELU()]
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], act_dim))
+
+
+def mean_of_ppo(policy: nn.Module) -> nn.Sequential:
+    """The mean network of an SB3 `MlpPolicy` with ELU activations, weights copied."""
+    layers = [*policy.mlp_extractor.policy_net, policy.action_net]  # type: ignore[union-attr]
+    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    hidden = [layer.out_features for layer in linear[:-1]]
+    net = mean_network(linear[0].in_features, hidden, linear[-1].out_features)
+    targets = [layer for layer in net if isinstance(layer, nn.Linear)]
+    for target, source in zip(targets, linear, strict=True):
+        target.load_state_dict(source.state_dict())
+    return net
+
+
+def save_skill(folder: Path, card: SkillCard, weights: dict[str, dict[str, torch.Tensor]]) -> None:
+    """Writes a skill folder: weight files by name, then the card with their hashes.
+
+    Weight files already in the folder and not in `weights` stay, and stay in the card.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, tensors in weights.items():
+        save_file({key: value.contiguous() for key, value in tensors.items()}, folder / name)
+    hashes = {name: sha256(folder / name) for name in (POLICY, AFFORDANCE) if (folder / name).is_file()}
+    card = card.model_copy(update={"sha256": hashes})
+    text = json.dumps(card.model_dump(), indent=1) + "\n"
+    (folder / CARD).write_text(text, encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal sha256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def wilson(successes: int, episodes: int, z: float = 1.96) -> Figure:
+    """Success rate with the Wilson score interval (Wilson 1927), 95 % by default."""
+    if episodes == 0:
+        return Figure(successes=0, episodes=0, rate=0.0, low=0.0, high=1.0)
+    p, n = successes / episodes, episodes
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    spread = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
+    return Figure(
+        successes=successes,
+        episodes=n,
+        rate=round(p, 4),
+        low=round(max(0.0, centre - spread), 4),
+        high=round(min(1.0, centre + spread), 4),
+    )
