@@ -32,8 +32,15 @@ def command(
     try:
         cfg = tyro.cli(cfg_type, args=sys.argv[1:] if argv is None else list(argv), prog=prog)
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 2
+        return exit_code(stop)
     return guarded(lambda: body(cfg))
+
+
+def exit_code(stop: SystemExit) -> int:
+    """Return the exit code of a parser that has printed its help (0) or its complaint (2)."""
+    if stop.code is None:
+        return 0
+    return stop.code if isinstance(stop.code, int) else 2
 
 
 def guarded(body: Callable[[], int | None]) -> int:
