@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def mean_network(obs_dim: int, hidden: list[int], act_dim: int) -> nn.Sequential
     """The policy's mean as a plain network: linear layers with ELU between them."""
     sizes = [obs_dim, *hidden]
     layers: list[nn.Module] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in pairwise(sizes):
         layers += [nn.Linear(a, b), nn.ELU()]
     return nn.Sequential(*layers, nn.Linear(sizes[-1], act_dim))
 

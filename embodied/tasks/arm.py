@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,16 +12,14 @@ from embodied.tasks.base import SHAPES, Goal
 from embodied.world import catalogue
 from embodied.world.control import FINGER_OPEN, Controller
 from embodied.world.engine import BatchEngine, CpuEngine
+from embodied.world.grasp import FINGERTIP, GRASP_DEPTH, STAND
 from embodied.world.predicates import held, object_in_base, pick_out, vertical_half
 from embodied.world.robot import BASE_RADIUS, HOME_ARM, REST_TCP
 from embodied.world.scene import FixtureCfg, fixture_model, scaled_half_extents
 from embodied.world.state import Layout, State, quat_up, quat_yaw, rotate, wrap
 
 ARM_FEATURES = 37
-FINGERTIP = 0.0275  # m: the pads end this far below the tcp; a grasp stays above the surface by it
-GRASP_DEPTH = 0.035  # m below an object's top where the tcp grasps tall things
 REST_RADIUS = 0.07  # m about `REST_TCP` within which the arm counts as at rest
-STAND = 0.66  # m from the base's centre to the object or spot in front of which it stands
 
 
 def grasp_point(state: State, goal: Goal) -> torch.Tensor:
@@ -111,17 +110,22 @@ def build_fixtures(kinds: tuple[str, ...], num_envs: int, seed: int, threads: in
         for kind in kinds
         for name in catalogue.objects()
     ]
-    engine = CpuEngine([fixture_model(cfg) for cfg in cfgs], num_envs, threads)
-    dealt = tuple(cfgs[i % len(cfgs)] for i in range(num_envs))
-    shapes = [SHAPES.index(catalogue.objects()[cfg.object].shape) for cfg in dealt]
+    return fixtures_of([cfgs[i % len(cfgs)] for i in range(num_envs)], threads)
+
+
+def fixtures_of(cfgs: Sequence[FixtureCfg], threads: int = 0) -> Fixtures:
+    """One simulation per entry; equal entries share one compiled model."""
+    models = {cfg: fixture_model(cfg) for cfg in dict.fromkeys(cfgs)}
+    engine = CpuEngine([models[cfg] for cfg in cfgs], len(cfgs), threads)
+    shapes = [SHAPES.index(catalogue.objects()[cfg.object].shape) for cfg in cfgs]
     return Fixtures(
         engine=engine,
         layout=Layout.of(engine.model),
-        cfgs=dealt,
-        half=torch.tensor([scaled_half_extents(cfg) for cfg in dealt]),
+        cfgs=tuple(cfgs),
+        half=torch.tensor([scaled_half_extents(cfg) for cfg in cfgs]),
         shape=torch.nn.functional.one_hot(torch.tensor(shapes), len(SHAPES)).float(),
-        height=torch.tensor([cfg.height for cfg in dealt]),
-        kind=torch.tensor([KINDS.index(cfg.kind) for cfg in dealt]),
+        height=torch.tensor([cfg.height for cfg in cfgs]),
+        kind=torch.tensor([KINDS.index(cfg.kind) for cfg in cfgs]),
     )
 
 
@@ -200,21 +204,16 @@ def rest_start(base: torch.Tensor, rng: torch.Generator) -> Start:
     return Start(torch.zeros(count, dtype=torch.bool), base, tcp, arm)
 
 
-def grasp_offset(half: torch.Tensor) -> torch.Tensor:
-    """(M,) from the tcp up to the centre of an upright object of half extents (M, 3) in a good grasp."""
-    return -torch.maximum((half[:, 2] - GRASP_DEPTH).clamp_min(0), FINGERTIP - half[:, 2])
-
-
 def place_bodies(
-    fixed: Fixtures, mask: torch.Tensor, start: Start, pose: torch.Tensor, opening: torch.Tensor
+    fixed: Fixtures, mask: torch.Tensor, start: Start, pose: torch.Tensor, fingers: torch.Tensor
 ) -> None:
-    """Writes robot and object into qpos: object poses (M, 7), finger openings (M,)."""
+    """Writes robot and object into qpos: object poses (M, 7), finger openings (M, 2)."""
     qpos, rows = fixed.engine.field("qpos"), mask.nonzero()[:, 0, None]
     first = fixed.layout.object_q[0]
     for columns, values in (
         (fixed.layout.base, start.base),
         (fixed.layout.arm, start.arm),
-        (fixed.layout.fingers, opening[:, None].expand(-1, 2)),
+        (fixed.layout.fingers, fingers),
         (list(range(first, first + 7)), pose),
     ):
         qpos[rows, torch.tensor(columns)] = values.double()

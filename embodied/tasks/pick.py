@@ -9,12 +9,12 @@ import torch
 from embodied.tasks.arm import (
     ARM_FEATURES,
     KINDS,
+    Fixtures,
     Start,
     arm_features,
     arm_postures,
     at_rest,
     build_fixtures,
-    grasp_offset,
     grasp_point,
     place_bodies,
     rest_start,
@@ -23,6 +23,7 @@ from embodied.tasks.arm import (
 )
 from embodied.tasks.base import Goal
 from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
+from embodied.world.grasp import grasp_offset
 from embodied.world.predicates import bottom, held, object_in_base, pick_out
 from embodied.world.robot import BASE_RADIUS, REST_TCP
 from embodied.world.state import State, StateReader, quat_up, rotate
@@ -86,9 +87,12 @@ class PickTask:
     act_dim = ARM_ACTIONS
     horizon = 75
 
-    def __init__(self, num_envs: int, seed: int = 0, threads: int = 0, easy: float = 0.3) -> None:
+    def __init__(
+        self, num_envs: int, seed: int = 0, threads: int = 0, easy: float = 0.3, fixtures: Fixtures | None = None
+    ) -> None:
         self.num_envs, self.easy = num_envs, easy
-        self.fixtures = build_fixtures(("surface",) * 5 + ("tray",), num_envs, seed, threads)
+        kinds = ("surface",) * 5 + ("tray",)
+        self.fixtures = fixtures or build_fixtures(kinds, num_envs, seed, threads)
         self.engine = self.fixtures.engine
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
         none = torch.zeros(num_envs, dtype=torch.long)
@@ -116,7 +120,7 @@ class PickTask:
         pose[:, 2] = torch.where(grip, start.tcp[:, 2] + grasp_offset(fixed.half[mask]), pose[:, 2])
         opening = torch.where(grip, fixed.half[mask, 1], opening)
         pose[:, 3], pose[:, 6] = torch.cos(yaw / 2), torch.sin(yaw / 2)
-        place_bodies(fixed, mask, start, pose, opening)
+        place_bodies(fixed, mask, start, pose, opening[:, None].expand(-1, 2))
         self.control.reset(mask, start.tcp, torch.where(grip, (opening - 0.02).clamp_min(0), opening))
         self.goal.spot[mask, :2] = where
         self.engine.forward(mask)

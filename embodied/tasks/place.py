@@ -14,13 +14,14 @@ from embodied.tasks.arm import (
     arm_postures,
     at_rest,
     build_fixtures,
-    grasp_offset,
     place_bodies,
     rest_start,
     stand_before,
 )
 from embodied.tasks.base import Goal
+from embodied.tasks.handoff import Act, carried_to, collect_grasps
 from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
+from embodied.world.grasp import grasp_offset
 from embodied.world.predicates import bottom, held, object_in_base, pick_out, still, upright
 from embodied.world.robot import BASE_RADIUS, REST_TCP
 from embodied.world.state import State, StateReader, quat_up, rotate, to_base
@@ -89,7 +90,8 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
     ready_spot = (across < 0.05) & (above.abs() < 0.012)
     ready = torch.where(goal.drop, ready_bin, ready_spot).float() * (1 - done)
     openness = state.fingers.mean(-1) / FINGER_OPEN
-    rest = 1 - torch.tanh(4 * (state.tcp_pos - torch.tensor(REST_TCP)).norm(dim=-1))
+    away = (state.tcp_pos - torch.tensor(REST_TCP)).norm(dim=-1)
+    rest = 0.6 * (1 - away / 0.5).clamp(0, 1) + 0.4 * (1 - torch.tanh(8 * away))
     tilt = 1 - quat_up(pick_out(state.object_quat, goal.index)).clamp(-1, 1)
     speed = pick_out(state.object_vel, goal.index).norm(dim=-1)
     falling = (speed > 0.25).float() * (1 - holding) * (~goal.drop).float()
@@ -97,8 +99,8 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
         "carry": (1.5 * over + 1.5 * low) * (1 - done) * torch.maximum(holding, ready),
         "ready": (1.5 + 1.5 * openness) * ready,
         "done": 7.0 * done,
-        "rest": 6.0 * done * rest,
-        "slow": 1.0 * done * rest * (1 - torch.tanh(3 * state.tcp_vel.norm(dim=-1))),
+        "rest": 8.0 * done * rest,
+        "slow": 1.0 * done * rest.square() * (1 - torch.tanh(3 * state.tcp_vel.norm(dim=-1))),
         "tilt": -1.5 * tilt * (goal.shape[:, 1] < 0.5).float() * (~goal.drop).float(),
         "drop": -1.0 * falling,
         "effort": -0.03 * action.square().sum(-1),
@@ -106,17 +108,31 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
 
 
 class PlaceTask:
-    """The training MDP: an object in the gripper, a fixture in front, a spot on it."""
+    """The training MDP: an object in the gripper, a fixture in front, a spot on it.
+
+    Args:
+        pick: a trained pick policy, to begin where picks end; None begins all from made-up grasps.
+        handoff: share of the starts at rest that do so.
+    """
 
     name = "place"
     obs_dim = ARM_FEATURES + 8
     act_dim = ARM_ACTIONS
     horizon = 100
 
-    def __init__(self, num_envs: int, seed: int = 0, threads: int = 0, easy: float = 0.35) -> None:
-        self.num_envs, self.easy = num_envs, easy
+    def __init__(
+        self,
+        num_envs: int,
+        seed: int = 0,
+        threads: int = 0,
+        easy: float = 0.35,
+        pick: Act | None = None,
+        handoff: float = 0.6,
+    ) -> None:
+        self.num_envs, self.easy, self.handoff = num_envs, easy, handoff
         self.fixtures = build_fixtures(("surface",) * 4 + ("tray", "bin"), num_envs, seed, threads)
         self.engine = self.fixtures.engine
+        self.grasps = collect_grasps(self.fixtures, pick, 6, seed, threads) if pick else None
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
         fixed, none = self.fixtures, torch.zeros(num_envs, dtype=torch.long)
         drop = fixed.kind == KINDS.index("bin")
@@ -131,7 +147,7 @@ class PlaceTask:
         self.engine.reset(mask)
         where = self._spot(mask, rng)
         start = self._start(mask, where, rng)
-        half = fixed.half[mask]
+        half, rows = fixed.half[mask], mask.nonzero()[:, 0]
         unit = torch.rand(count, 4, generator=rng) * 2 - 1
         # the grasp as loosely as a pick may leave it: along the pads, in depth, in yaw
         yaw = start.base[:, 2] + start.tcp[:, 3] + 0.12 * unit[:, 0]
@@ -143,8 +159,16 @@ class PlaceTask:
         pose[:, 2] = start.tcp[:, 2] + grasp_offset(half) + 0.012 * unit[:, 2] * (half[:, 2] > 0.03)
         pose[:, 3], pose[:, 6] = torch.cos(yaw / 2), torch.sin(yaw / 2)
         opening = half[:, 1] + 0.0005
-        place_bodies(fixed, mask, start, pose, opening)
-        self.control.reset(mask, start.tcp, (opening - 0.02).clamp_min(0))
+        fingers, target, closed = opening[:, None].repeat(1, 2), start.tcp, (opening - 0.02).clamp_min(0)
+        if self.grasps is not None:  # start as a pick ended
+            real = ~start.easy & (self.grasps.count[rows] > 0)
+            real &= torch.rand(count, generator=rng) < self.handoff
+            drawn = self.grasps.draw(rows, rng)
+            pose[real] = carried_to(start.base[real], drawn["pose"][real])
+            fingers[real], closed[real] = drawn["fingers"][real], drawn["opening"][real]
+            target[real], start.arm[real] = drawn["target"][real], drawn["arm"][real]
+        place_bodies(fixed, mask, start, pose, fingers)
+        self.control.reset(mask, target, closed)
         self.goal.spot[mask, :2] = where
         self.engine.forward(mask)
         self.state = self.reader.read()

@@ -51,7 +51,7 @@ REST_TCP = (
 # Gains of the trial in docs/benchmarks.md: softer ones lose grasps, stiffer ones tilt the gripper.
 _KP_POS, _KP_ROT, _F_POS, _F_ROT = 5000.0, 300.0, 300.0, 100.0
 _FINGER_KP, _FINGER_FORCE = 1500.0, 30.0
-_VISUAL_GROUP, _COLLISION_GROUP = 2, 3
+_VISUAL_GROUP, _COLLISION_GROUP = 2, 4  # solids and objects collide in group 3
 
 
 def fetch_spec(visuals: bool = True) -> mujoco.MjSpec:

@@ -1,0 +1,331 @@
+"""One kitchen at run time: the scene, its places, what is true in it, and placing things in it.
+
+The success detector, the planner's scene text and the goals are all read from here, and all of it is
+read from the simulation's state: nothing remembers what was commanded. What *is* remembered is the
+list of places the robot has stood at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+import torch
+
+from embodied.errors import UsageError
+from embodied.world import catalogue
+from embodied.world.control import FINGER_OPEN, Controller
+from embodied.world.engine import CpuEngine
+from embodied.world.facts import Facts
+from embodied.world.grasp import STAND, grasp_offset
+from embodied.world.predicates import bottom, held, vertical_half
+from embodied.world.robot import HOME_ARM, REST_TCP
+from embodied.world.scene import kitchen_spec
+from embodied.world.state import State, StateReader
+
+SHAPES = ("cylinder", "sphere", "box")
+SPACING = 0.19  # m between the centres of things that stand side by side
+AT_MARGIN = (0.14, 0.12)  # m beyond a place's usable depth and width that still count as on it
+_SETTLE = 15  # control steps after placing things
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place's geometry, world frame, metres and radians."""
+
+    name: str
+    kind: str
+    centre: np.ndarray
+    """(3,) middle of the usable area, at its top; of a bin, the middle of the opening."""
+    yaw: float
+    """Heading of a robot that stands in front of it."""
+    half: tuple[float, float]
+    """Half the usable depth (along the heading) and width."""
+
+    def local(self, point: np.ndarray) -> np.ndarray:
+        """(..., 2) depth and side of world points (..., 2+) from the centre."""
+        c, s = np.cos(self.yaw), np.sin(self.yaw)
+        dx, dy = point[..., 0] - self.centre[0], point[..., 1] - self.centre[1]
+        return np.stack([c * dx + s * dy, -s * dx + c * dy], -1)
+
+    def point(self, depth: float, side: float) -> np.ndarray:
+        """(3,) world point at a depth and side from the centre."""
+        c, s = np.cos(self.yaw), np.sin(self.yaw)
+        return self.centre + np.array([c * depth - s * side, s * depth + c * side, 0.0])
+
+    def stand(self, point: np.ndarray) -> np.ndarray:
+        """(3,) base pose x, y, yaw in front of a world point on this place."""
+        return np.array(
+            [point[0] - STAND * np.cos(self.yaw), point[1] - STAND * np.sin(self.yaw), self.yaw]
+        )
+
+
+class Kitchen:
+    """A kitchen with object instances in it, one simulation, stepped at 25 Hz.
+
+    Args:
+        instances: the objects that exist in this scene.
+        seed: of the layout (where on its place each object stands).
+        visuals: build what a camera needs.
+    """
+
+    def __init__(self, instances: Sequence[str], seed: int = 0, visuals: bool = False) -> None:
+        self.spec = kitchen_spec(instances, visuals)
+        self.engine = CpuEngine(self.spec.compile(), 1, 1)
+        self.model = self.engine.model
+        self.reader, self.control = StateReader(self.engine), Controller(self.engine)
+        self.index: Mapping[str, int] = self.reader.layout.objects
+        self.rng = np.random.default_rng(seed)
+        specs = [catalogue.objects()[catalogue.kind(name)] for name in self.index]
+        self.half = torch.tensor([spec.half_extents for spec in specs]).reshape(-1, 3)
+        shapes = torch.tensor([SHAPES.index(spec.shape) for spec in specs], dtype=torch.long)
+        self.shape = torch.nn.functional.one_hot(shapes, len(SHAPES)).float()
+        self._static = _read_places(self.model)
+        self._visited: list[str] = []
+        self.engine.reset()
+        self._rest_arm()
+        self.refresh()
+
+    # ---- what is true ---------------------------------------------------------------------------
+
+    def refresh(self) -> State:
+        """Recomputes derived fields after writes, and reads the state anew."""
+        self.engine.forward()
+        self.state = self.reader.read()
+        return self.state
+
+    def step(self) -> State:
+        """One control step; returns the new state and notes where the robot stands."""
+        self.control.advance()
+        self.state = self.reader.read()
+        here = self.robot_at()
+        if here is not None and here not in self._visited[-1:]:
+            self._visited.append(here)
+        return self.state
+
+    def place(self, name: str) -> Place:
+        """A place as it is now: the drawer's moves with it."""
+        place = self._static[name]
+        if place.kind != "drawer":
+            return place
+        shift = np.array([0.0, float(self.state.drawer[0]), 0.0])
+        return Place(place.name, place.kind, place.centre + shift, place.yaw, place.half)
+
+    def position(self, instance: str) -> np.ndarray:
+        """(3,) centre of an object, world."""
+        return self.state.object_pos[0, self.index[instance]].numpy().astype(float)
+
+    def underside(self, instance: str) -> float:
+        """Height of an object's lowest point [m]."""
+        k = torch.tensor([self.index[instance]])
+        return float(bottom(self.state, k, self.half[k])[0])
+
+    def holding(self) -> str | None:
+        """The object between the pads, if any."""
+        for name, k in self.index.items():
+            at = torch.tensor([k])
+            if bool(held(self.state, at, self.half[at])[0]):
+                return name
+        return None
+
+    def place_of(self, instance: str) -> str | None:
+        """The place an object stands or lies at; None when held or elsewhere."""
+        if self.holding() == instance:
+            return None
+        position, under = self.position(instance), self.underside(instance)
+        for name in self._static:
+            if self._is_at(self.place(name), position, under):
+                return name
+        return None
+
+    @staticmethod
+    def _is_at(place: Place, position: np.ndarray, under: float) -> bool:
+        depth, side = np.abs(place.local(position))
+        if place.kind == "bin":
+            return bool(depth < 0.165 and side < 0.165 and position[2] < place.centre[2])
+        margin = (0.12, 0.06) if place.kind == "drawer" else AT_MARGIN
+        if place.kind == "tray":
+            margin = (0.03, 0.03)
+        inside = depth < place.half[0] + margin[0] and side < place.half[1] + margin[1]
+        return bool(inside and -0.02 < under - place.centre[2] < 0.05)
+
+    def robot_at(self) -> str | None:
+        """The place the robot stands in front of, facing it; None in the open."""
+        x, y, yaw = self.state.base_pose[0].tolist()
+        ahead = np.array([x + STAND * np.cos(yaw), y + STAND * np.sin(yaw)])
+        for name, place in self._static.items():
+            turn = (yaw - place.yaw + np.pi) % (2 * np.pi) - np.pi
+            depth, side = np.abs(place.local(ahead))
+            if abs(turn) < 0.5 and depth < place.half[0] + 0.12 and side < place.half[1] + 0.12:
+                return name
+        return None
+
+    def covered(self, instance: str) -> bool:
+        """Whether something solid is right above an object: a ray upwards hits within 30 cm."""
+        model, data = self.engine.materialize(0)
+        start = self.position(instance)
+        k = torch.tensor([self.index[instance]])
+        start[2] += float(vertical_half(self.state, k, self.half[k])[0]) + 0.002
+        groups = np.array([1, 0, 0, 1, 0, 0], dtype=np.uint8)  # floor, solids and objects; not the robot
+        hit = np.zeros(1, dtype=np.int32)
+        distance = mujoco.mj_ray(model, data, start, np.array([0.0, 0.0, 1.0]), groups, 1, -1, hit)
+        return bool(0 <= distance < 0.30)
+
+    def facts(self) -> Facts:
+        """The symbolic reading of the state, for planner, goals and report."""
+        return Facts(
+            at={name: self.place_of(name) for name in self.index},
+            holding=self.holding(),
+            robot_at=self.robot_at(),
+            open={"drawer": float(self.state.drawer[0]) > 0.15},
+            visited=tuple(self._visited),
+        )
+
+    # ---- putting things somewhere ----------------------------------------------------------------
+
+    def arrange(self, objects: Mapping[str, str], robot_at: str | None, holding: str | None = None) -> None:
+        """Puts every object on its place and the robot at one (or at a random free pose).
+
+        Raises:
+            UsageError: a place is too full.
+        """
+        for name in self.index:
+            self._stow(name)
+        for name, where in objects.items():
+            if name != holding:
+                self.set_object(name, self._free_point(where, name), self.rng.uniform(-np.pi, np.pi), where)
+        if robot_at is None:
+            self.set_robot(self._random_pose())
+        else:
+            place = self.place(robot_at)
+            self.set_robot(place.stand(place.centre))
+        if holding is not None:
+            self.set_held(holding)
+        self.settle()
+
+    def settle(self, steps: int = _SETTLE) -> None:
+        """Lets the physics come to rest, the robot standing still."""
+        self.refresh()
+        for _ in range(steps):
+            self.control.move_base(torch.zeros(1, 3), self.state)
+            self.step()
+
+    def set_robot(self, pose: np.ndarray) -> None:
+        """Puts the base at (3,) x, y, yaw; what is held comes along."""
+        carried = self.holding()
+        offset = self.position(carried) if carried else None
+        before = self.state.base_pose[0].numpy().astype(float)
+        self.engine.field("qpos")[0, self.reader.layout.base] = torch.as_tensor(pose, dtype=torch.float64)
+        self.engine.field("qvel")[0, self.reader.layout.base_dof] = 0.0
+        if carried and offset is not None:
+            turn = pose[2] - before[2]
+            c, s = np.cos(turn), np.sin(turn)
+            dx, dy = offset[:2] - before[:2]
+            quat = self.state.object_quat[0, self.index[carried]].numpy().astype(float)
+            spin = np.array([np.cos(turn / 2), 0, 0, np.sin(turn / 2)])
+            turned = np.zeros(4)
+            mujoco.mju_mulQuat(turned, spin, quat)
+            point = np.array([pose[0] + c * dx - s * dy, pose[1] + s * dx + c * dy, offset[2]])
+            self._write_object(carried, point, turned)
+        self.refresh()
+
+    def set_object(self, instance: str, point: np.ndarray, yaw: float, where: str | None = None) -> None:
+        """Stands an object on a surface point (3,); what is too tall for the drawer lies down."""
+        half = self.half[self.index[instance]].numpy()
+        quat = np.array([np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)])
+        height = half[2]
+        if where == "drawer" and half[2] > 0.06:
+            lying = np.zeros(4)
+            mujoco.mju_mulQuat(lying, np.array([np.sqrt(0.5), 0, np.sqrt(0.5), 0]), np.array([1.0, 0, 0, 0]))
+            quat, height = lying, half[0]
+        self._write_object(instance, point + np.array([0, 0, height + 0.002]), quat)
+
+    def set_held(self, instance: str) -> None:
+        """Puts an object upright into the gripper, the arm at rest, the fingers closed on it."""
+        half = self.half[self.index[instance]]
+        self._rest_arm(opening=float(half[1]))
+        self.refresh()
+        pose = self.state.base_pose[0]
+        tcp = self.state.tcp_pos[0]
+        c, s = torch.cos(pose[2]), torch.sin(pose[2])
+        x, y = pose[0] + c * tcp[0] - s * tcp[1], pose[1] + s * tcp[0] + c * tcp[1]
+        z = tcp[2] + grasp_offset(half[None])[0]
+        yaw = float(pose[2] + self.state.tcp_yaw[0])
+        self._write_object(
+            instance, np.array([x, y, z], float), np.array([np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)])
+        )
+        self.control.opening[:] = max(float(half[1]) - 0.02, 0.0)
+        self.settle(5)
+
+    def open_gripper(self) -> None:
+        """Opens the gripper at once, the arm at rest."""
+        self._rest_arm()
+        self.refresh()
+
+    def free_spots(self, name: str, spacing: float = SPACING) -> np.ndarray:
+        """(M, 3) points of a place that keep `spacing` from what stands there; a bin's is its centre."""
+        place = self.place(name)
+        if place.kind == "bin":
+            return place.centre[None]
+        room = 0.02 if place.kind != "tray" else 0.05
+        depths = np.linspace(-1, 1, 5) * max(place.half[0] - room, 0.0)
+        sides = np.arange(-place.half[1] + room, place.half[1] - room + 1e-9, 0.03)
+        grid = np.stack([place.point(d, s) for d in depths for s in sides])
+        taken = [self.position(other) for other in self.index if self.place_of(other) == name]
+        if not taken:
+            return grid
+        gaps = np.linalg.norm(grid[:, None, :2] - np.stack(taken)[None, :, :2], axis=-1).min(1)
+        return grid[gaps >= spacing]
+
+    def _free_point(self, where: str, instance: str) -> np.ndarray:
+        """(3,) a random free point of a place; trash and drawer take things in their middle."""
+        place = self.place(where)
+        if place.kind == "bin":
+            jitter = self.rng.uniform(-0.07, 0.07, 2)
+            return np.array([place.centre[0] + jitter[0], place.centre[1] + jitter[1], 0.04])
+        for spacing in (SPACING, 0.15, 0.12):
+            free = self.free_spots(where, spacing)
+            if len(free):
+                self.refresh()
+                return free[self.rng.integers(len(free))]
+        raise UsageError(f"There is no room for '{instance}' on the {where}; put fewer objects there.")
+
+    def _random_pose(self) -> np.ndarray:
+        """(3,) a base pose in the open, away from furniture and walls."""
+        return np.array(
+            [self.rng.uniform(-1.0, 0.9), self.rng.uniform(-0.6, 0.6), self.rng.uniform(-np.pi, np.pi)]
+        )
+
+    def _stow(self, instance: str) -> None:
+        """Keeps an object that has no place yet out of the way, high above its future."""
+        self._write_object(instance, np.array([0.0, 0.0, 3.0 + self.index[instance]]), np.array([1.0, 0, 0, 0]))
+
+    def _write_object(self, instance: str, point: np.ndarray, quat: np.ndarray) -> None:
+        k, layout = self.index[instance], self.reader.layout
+        q, v = layout.object_q[k], layout.object_v[k]
+        self.engine.field("qpos")[0, q : q + 7] = torch.as_tensor(np.concatenate([point, quat]))
+        self.engine.field("qvel")[0, v : v + 6] = 0.0
+        self.refresh()
+
+    def _rest_arm(self, opening: float = FINGER_OPEN) -> None:
+        qpos, layout = self.engine.field("qpos"), self.reader.layout
+        qpos[0, layout.arm] = torch.tensor(HOME_ARM, dtype=torch.float64)
+        qpos[0, layout.fingers] = opening
+        one = torch.ones(1, dtype=torch.bool)
+        self.control.reset(one, torch.tensor([[*REST_TCP, 0.0]]), torch.tensor([opening]))
+
+
+def _read_places(model: mujoco.MjModel) -> Mapping[str, Place]:
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    places = {}
+    for name, spec in catalogue.places().items():
+        site = data.site(f"place/{name}")
+        x_axis = site.xmat.reshape(3, 3)[:, 0]
+        half = model.site(f"place/{name}").size
+        places[name] = Place(
+            name, spec.kind, site.xpos.copy(), float(np.arctan2(x_axis[1], x_axis[0])), (float(half[0]), float(half[1]))
+        )
+    return places
