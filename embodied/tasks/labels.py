@@ -1,0 +1,148 @@
+"""The skill labels: what a planner may choose, what each does when it succeeds, when it can.
+
+A label is one instance of a skill family, e.g. ``place the sponge on the table``. `ideal_effect`
+and `feasible` are the symbolic twin of the skills. The solver and the embedded model's training use
+them; the closed loop does not: there, whether a skill can work is the learned affordance's word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from embodied.errors import UsageError
+from embodied.world import catalogue
+from embodied.world.facts import PLACES, SURFACES, WHEREABOUTS, Facts, kind
+
+Family = Literal["navigate", "pick", "place", "done"]
+Kind = Literal["find", "go to", "pick up", "put down", "place", "bring", "done"]
+
+OUT_OF_REACH = ("trash",)  # too deep: what lies there cannot be picked up again
+PLACE_TARGETS = (*SURFACES, "trash")  # "place X on/in L"; the user is served by "bring it to you"
+
+
+@dataclass(frozen=True)
+class SkillCall:
+    """One thing the robot can be told to do.
+
+    obj: the object instance it is about, if the label names one.
+    place: where the robot goes or where the object ends, if the label says so.
+    """
+
+    label: str
+    family: Family
+    kind: Kind
+    obj: str | None = None
+    place: str | None = None
+
+
+DONE = SkillCall("done", "done", "done")
+BRING = SkillCall("bring it to you", "place", "bring", place="user")
+
+
+def find(obj: str) -> SkillCall:
+    """Drive to where `obj` is and stand in front of it."""
+    return SkillCall(f"find the {obj}", "navigate", "find", obj=obj)
+
+
+def go_to(place: str) -> SkillCall:
+    """Drive to `place`."""
+    return SkillCall(f"go to the {place}", "navigate", "go to", place=place)
+
+
+def pick_up(obj: str) -> SkillCall:
+    """Grasp `obj`; works standing in front of it with an empty gripper."""
+    return SkillCall(f"pick up the {obj}", "pick", "pick up", obj=obj)
+
+
+def put_down(obj: str) -> SkillCall:
+    """Put the held `obj` on the surface where the robot stands."""
+    return SkillCall(f"put down the {obj}", "place", "put down", obj=obj)
+
+
+def place(obj: str, where: str) -> SkillCall:
+    """Put the held `obj` on (or into) `where`, where the robot stands."""
+    if where == "user":
+        return BRING
+    word = "in" if where in ("trash", "drawer") else "on"
+    return SkillCall(f"place the {obj} {word} the {where}", "place", "place", obj=obj, place=where)
+
+
+_BY_START = {"find the ": find, "pick up the ": pick_up, "put down the ": put_down}
+
+
+def enumerate_calls(objects: Iterable[str]) -> list[SkillCall]:
+    """Every label for a scene with these instances, `done` last; the order is fixed.
+
+    Catalogue objects that the scene lacks are included under their bare name: an instruction may
+    name them, and it is the affordance that says they cannot be done here.
+    """
+    scene = list(dict.fromkeys(objects))
+    present = {kind(instance) for instance in scene}
+    names = [*scene, *(name for name in catalogue.objects() if name not in present)]
+    calls = [find(name) for name in names] + [go_to(where) for where in PLACES]
+    for name in names:
+        calls += [pick_up(name), put_down(name), *(place(name, to) for to in PLACE_TARGETS)]
+    return [*calls, BRING, DONE]
+
+
+def parse_label(label: str) -> SkillCall:
+    """The call that a label stands for.
+
+    Raises:
+        UsageError: nothing reads like that.
+    """
+    if label in (DONE.label, BRING.label):
+        return DONE if label == DONE.label else BRING
+    for start, make in (
+        ("find the ", find),
+        ("pick up the ", pick_up),
+        ("put down the ", put_down),
+    ):
+        if label.startswith(start) and label != start:
+            return make(label.removeprefix(start))
+    if label.startswith("go to the ") and label.removeprefix("go to the ") in WHEREABOUTS:
+        return go_to(label.removeprefix("go to the "))
+    for where in PLACE_TARGETS:
+        for end in (f" on the {where}", f" in the {where}"):
+            if label.startswith("place the ") and label.endswith(end):
+                call = place(label.removeprefix("place the ").removesuffix(end), where)
+                if call.label == label and call.obj:
+                    return call
+    raise UsageError(f"No skill is called '{label}'; labels look like 'pick up the sponge'.")
+
+
+def feasible(call: SkillCall, facts: Facts) -> bool:
+    """Whether the call can succeed, in symbols, which do not see in front of what the robot stands.
+
+    For the solver and for training the embedded model only; see the module's docstring.
+    """
+    if call.kind == "find":
+        return call.obj is not None and facts.at.get(call.obj) is not None
+    if call.kind == "pick up":
+        where = facts.at.get(call.obj or "")
+        shut = where == "drawer" and not facts.open.get("drawer", False)
+        reachable = where is not None and where not in OUT_OF_REACH and not shut
+        return facts.holding is None and reachable and facts.robot_at == where
+    if call.kind == "put down":
+        return facts.holding == call.obj and facts.robot_at in SURFACES
+    if call.kind == "place":
+        return facts.holding == call.obj and facts.robot_at == call.place
+    if call.kind == "bring":
+        return facts.holding is not None and facts.robot_at == "user"
+    return True  # go to, done
+
+
+def ideal_effect(call: SkillCall, facts: Facts) -> Facts:
+    """The state after the call succeeded. A call that is not feasible changes nothing."""
+    if not feasible(call, facts) or call.kind == "done":
+        return facts
+    if call.kind == "go to":
+        return facts.moved_to(call.place)
+    if call.kind == "find":
+        return facts.moved_to(facts.at[call.obj or ""])
+    if call.kind == "pick up":
+        return replace(facts, at={**facts.at, call.obj or "": None}, holding=call.obj)
+    end = {"bring": "user", "put down": facts.robot_at, "place": call.place}[call.kind]
+    return replace(facts, at={**facts.at, facts.holding or "": end}, holding=None)
