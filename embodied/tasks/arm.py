@@ -86,11 +86,11 @@ class Fixtures:
     shape: torch.Tensor
     height: torch.Tensor
     kind: torch.Tensor
-    """(N,) 0 surface, 1 tray, 2 bin."""
+    """(N,) index into `KINDS`."""
 
 
-KINDS = ("surface", "tray", "bin")
-HEIGHTS = {"surface": (0.66, 0.84), "tray": (0.76, 0.84), "bin": (0.44, 0.56)}
+KINDS = ("surface", "tray", "bin", "drawer")
+HEIGHTS = {"surface": (0.66, 0.84), "tray": (0.76, 0.84), "bin": (0.44, 0.56), "drawer": (0.46, 0.62)}
 
 
 def build_fixtures(kinds: tuple[str, ...], num_envs: int, seed: int, threads: int = 0) -> Fixtures:

@@ -45,7 +45,10 @@ class Grasps:
 
 def collect_grasps(fixtures: Fixtures, act: Act, per_env: int, seed: int, threads: int = 0) -> Grasps:
     """Runs the pick policy `per_env` times on each simulation's object, standing on a surface."""
-    cfgs = [replace(cfg, kind="surface", height=0.66 + 0.02 * (i % 10)) for i, cfg in enumerate(fixtures.cfgs)]
+    cfgs = [
+        replace(cfg, kind="surface", height=0.66 + 0.02 * (i % 10), other=None)
+        for i, cfg in enumerate(fixtures.cfgs)
+    ]
     task = PickTask(len(cfgs), easy=0.0, fixtures=fixtures_of(cfgs, threads))
     n, rng = task.num_envs, torch.Generator().manual_seed(seed)
     shapes = {"arm": (7,), "fingers": (2,), "target": (4,), "opening": (), "pose": (7,)}

@@ -9,6 +9,7 @@ import torch
 from embodied.tasks.arm import (
     ARM_FEATURES,
     KINDS,
+    Fixtures,
     Start,
     arm_features,
     arm_postures,
@@ -128,9 +129,11 @@ class PlaceTask:
         easy: float = 0.35,
         pick: Act | None = None,
         handoff: float = 0.6,
+        fixtures: Fixtures | None = None,
     ) -> None:
         self.num_envs, self.easy, self.handoff = num_envs, easy, handoff
-        self.fixtures = build_fixtures(("surface",) * 4 + ("tray", "bin"), num_envs, seed, threads)
+        kinds = ("surface",) * 4 + ("tray", "bin")
+        self.fixtures = fixtures or build_fixtures(kinds, num_envs, seed, threads)
         self.engine = self.fixtures.engine
         self.grasps = collect_grasps(self.fixtures, pick, 6, seed, threads) if pick else None
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
@@ -220,3 +223,8 @@ class PlaceTask:
     def failure(self) -> torch.Tensor:
         """See `Task.failure`."""
         return failure(self.state, self.goal)
+
+    def labels(self) -> Mapping[str, list[str]]:
+        """What to report success by: each simulation's object and kind of fixture."""
+        cfgs = self.fixtures.cfgs
+        return {"object": [cfg.object for cfg in cfgs], "on": [cfg.kind for cfg in cfgs]}

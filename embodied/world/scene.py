@@ -25,15 +25,16 @@ SUBSTEPS = 5  # physics steps per control step
 CONTROL_DT = TIMESTEP * SUBSTEPS  # s: 25 Hz
 _COLLISION_GROUP = 3
 
-FixtureKind = Literal["surface", "tray", "bin"]
+FixtureKind = Literal["surface", "tray", "bin", "drawer"]
 
 
 @dataclass(frozen=True)
 class FixtureCfg:
     """One training scene: a fixture whose front edge is the line x = 0, and one object.
 
-    height: of the surface, the tray's floor or the bin's rim [m].
+    height: of the surface, the tray's or the shut drawer's floor, or the bin's rim [m].
     size_scale, mass_scale, friction: this scene's object [1, 1, sliding coefficient].
+    other: a second object of the catalogue; scenes with one have another layout than those without.
     """
 
     object: str
@@ -42,6 +43,7 @@ class FixtureCfg:
     size_scale: float = 1.0
     mass_scale: float = 1.0
     friction: float = 0.9
+    other: str | None = None
 
 
 def kitchen_spec(instances: Sequence[str], visuals: bool = True) -> mujoco.MjSpec:
@@ -87,6 +89,8 @@ def fixture_model(cfg: FixtureCfg) -> mujoco.MjModel:
         geom.contype, geom.conaffinity, geom.friction = 1, 3, [0.9, 0.01, 0.001]
     scaled = _scaled(catalogue.objects()[cfg.object], cfg)
     add_object(spec, "object", scaled, cfg.friction)
+    if cfg.other is not None:
+        add_object(spec, "other", catalogue.objects()[cfg.other], cfg.friction)
     return spec.compile()
 
 
@@ -136,6 +140,12 @@ def _fixture_boxes(cfg: FixtureCfg) -> list[tuple[str, list[float], list[float]]
         return [("slab", [0.30, 0.60, h / 2], [0.30, 0, h / 2])] + [
             (f"rim{i}", *far) for i in range(4)
         ]
+    if cfg.kind == "drawer":  # shut: a floor, a front, and the cabinet's top above it
+        return [
+            ("slab", [0.30, 0.60, h / 2], [0.30, 0, h / 2]),
+            ("rim0", [0.01, 0.60, 0.10], [0.01, 0, h + 0.10]),
+            ("rim1", [0.30, 0.60, 0.015], [0.30, 0, h + 0.20]),
+        ] + [(f"rim{i}", *far) for i in (2, 3)]
     if cfg.kind == "tray":  # as the user's: a thin plate with a low rim, open below
         top, depth, width, rim, t = h, 0.15, 0.21, 0.012, 0.005
         plate = ("slab", [depth, width, 0.01], [depth, 0, top - 0.01])
