@@ -98,9 +98,9 @@ def _make_writable(folder: Path, *, exist_ok: bool) -> None:
         raise write_fault(folder, error) from error
 
 
-def write_fault(path: str | Path, error: OSError) -> EnvironmentFault:
+def write_fault(path: str | Path, error: Exception) -> EnvironmentFault:
     """Return the one sentence that says why `path` cannot be written, and what to do."""
-    reason = error.strerror or str(error)
+    reason = getattr(error, "strerror", None) or str(error)
     return EnvironmentFault(
         f"Cannot write {path} ({reason}); free some space, mend its permissions, or give --out a "
         "folder that you can write."
