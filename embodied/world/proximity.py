@@ -1,0 +1,158 @@
+"""How near the robot is to what it must not touch, and a shield that keeps it from touching.
+
+The robot is two discs on the floor plan: the base, which must clear every solid, and the gripper at
+rest ahead of it, which passes above furniture but must clear walls and people. Solids are rectangles
+aligned with the axes, so nearest points and range rays are exact and everything here is batched.
+
+The shield bounds the speed of approach to every solid by its clearance: the velocity damper of
+Faverjon & Tournassoud (1987, "A local based approach for path planning of manipulators with a high
+number of degrees of freedom"), today read as a control barrier function on the velocity (Ames et al.
+2019, "Control barrier functions: theory and applications"). It is a safety layer below the policy,
+in training and at run time alike.
+
+Not covered: moving solids between two control steps, objects on the floor, the arm away from
+`robot.REST_TCP`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from embodied.world.control import MAX_SPEED
+from embodied.world.robot import BASE_RADIUS, REST_TCP
+from embodied.world.state import rotate
+
+GRIPPER_AHEAD = REST_TCP[0]  # m from the base's centre
+GRIPPER_RADIUS = 0.12  # m: the palm at any yaw, what it holds, and the arm's give under way
+TALL = 1.0  # m: solids that reach higher are in the gripper's way, too
+RAYS = 24
+RANGE = 2.0  # m, of the rays
+MARGIN = 0.015  # m of clearance that the shield keeps
+GAIN = 4.0  # 1/s: speed of approach per metre of clearance
+BRAKING = 0.9  # m/s2 that the shield counts on, of the 1.2 that the controller allows
+_NEAREST = 3  # solids per disc that the shield looks at: more than three never bind at once
+_SWEEPS = 3
+_EPS = 1e-6
+
+
+@dataclass(frozen=True)
+class Obstacles:
+    """The solids around each of N simulations; rows may be padded with boxes far away."""
+
+    boxes: torch.Tensor
+    """(N, S, 4) centre x, y and half extents x, y, world [m]."""
+    tall: torch.Tensor
+    """(N, S) bool: higher than `TALL`."""
+
+
+def nearest(point: torch.Tensor, boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Distances (N, S) from points (N, 2) to boxes (N, S, 4), and unit vectors (N, S, 2) to them.
+
+    Inside a box the distance is negative and the vector zero.
+    """
+    offset = point[:, None] - boxes[..., :2]
+    half = boxes[..., 2:]
+    beyond = offset.abs() - half
+    gap = beyond.clamp_min(0)
+    distance = gap.norm(dim=-1)
+    towards = -gap * offset.sign() / distance.clamp_min(_EPS)[..., None]
+    return distance + beyond.amax(-1).clamp_max(0), towards
+
+
+def gripper_point(pose: torch.Tensor) -> torch.Tensor:
+    """(N, 2) the resting gripper on the floor plan, for base poses (N, 3), world."""
+    heading = torch.stack([torch.cos(pose[:, 2]), torch.sin(pose[:, 2])], -1)
+    return pose[:, :2] + GRIPPER_AHEAD * heading
+
+
+@dataclass(frozen=True)
+class Proximity:
+    """Clearances [m] and the directions they are measured in, world unit vectors to the solid."""
+
+    base: torch.Tensor
+    """(N, S) of the base's disc."""
+    base_towards: torch.Tensor
+    """(N, S, 2)."""
+    gripper: torch.Tensor
+    """(N, S) of the gripper's disc; large for solids that it passes above."""
+    gripper_towards: torch.Tensor
+    """(N, S, 2)."""
+
+    @classmethod
+    def of(cls, pose: torch.Tensor, obstacles: Obstacles) -> Proximity:
+        """Measures at base poses (N, 3)."""
+        base, base_towards = nearest(pose[:, :2], obstacles.boxes)
+        gripper, gripper_towards = nearest(gripper_point(pose), obstacles.boxes)
+        gripper = torch.where(obstacles.tall, gripper - GRIPPER_RADIUS, 10.0)
+        return cls(base - BASE_RADIUS, base_towards, gripper, gripper_towards)
+
+    @property
+    def clearance(self) -> torch.Tensor:
+        """(N,) the smallest; not positive on contact."""
+        return torch.minimum(self.base.amin(-1), self.gripper.amin(-1))
+
+
+def clearance(pose: torch.Tensor, obstacles: Obstacles) -> torch.Tensor:
+    """(N,) distance [m] that the robot at base poses (N, 3) keeps from solids."""
+    return Proximity.of(pose, obstacles).clearance
+
+
+def ranges(pose: torch.Tensor, obstacles: Obstacles) -> torch.Tensor:
+    """(N, RAYS) distances [m] from the base's centre, counterclockwise from ahead, at most `RANGE`."""
+    angle = pose[:, 2:] + torch.arange(RAYS) * (2 * torch.pi / RAYS)
+    near, far = [], []
+    for axis, direction in enumerate((torch.cos(angle), torch.sin(angle))):
+        inverse = 1 / torch.where(direction.abs() < _EPS, _EPS, direction)[..., None]
+        offset = (obstacles.boxes[..., axis] - pose[:, axis, None])[:, None] * inverse
+        half = obstacles.boxes[:, None, :, 2 + axis] * inverse.abs()
+        near.append(offset - half)
+        far.append(offset + half)
+    entry = torch.maximum(*near).clamp_min(0)
+    missed = torch.minimum(*far) < entry
+    return entry.masked_fill_(missed, RANGE).amin(-1).clamp_max(RANGE)
+
+
+def speed_limit(gap: torch.Tensor) -> torch.Tensor:
+    """Highest speed of approach [m/s] at clearances [m] of any shape.
+
+    Never more than `GAIN` x (clearance - `MARGIN`); at high speed as much as can be braked away.
+    Below the margin it is negative: the robot backs off.
+    """
+    gap = gap - MARGIN
+    knee = BRAKING / GAIN**2
+    return torch.where(
+        gap < knee, GAIN * gap, torch.sqrt((2 * BRAKING * (gap - knee / 2)).clamp_min(0))
+    )
+
+
+def shield(command: torch.Tensor, pose: torch.Tensor, obstacles: Obstacles) -> torch.Tensor:
+    """The nearest base command (N, 3), body frame, that approaches no solid too fast.
+
+    Each solid forbids a half space of commands; the command is projected onto them in turn.
+    """
+    limit = torch.tensor(MAX_SPEED)
+    command = torch.maximum(torch.minimum(command, limit), -limit)
+    rows, bounds = _half_spaces(pose, Proximity.of(pose, obstacles))
+    length = rows.square().sum(-1).clamp_min(_EPS)
+    for _ in range(_SWEEPS):
+        for k in range(rows.shape[1]):
+            excess = ((rows[:, k] * command).sum(-1) - bounds[:, k]).clamp_min(0)
+            command = command - rows[:, k] * (excess / length[:, k])[:, None]
+    return command
+
+
+def _half_spaces(pose: torch.Tensor, near: Proximity) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows (N, K, 3) and bounds (N, K): rows . command <= bounds, for the nearest solids."""
+    rows, bounds = [], []
+    for gap, towards, ahead in (
+        (near.base, near.base_towards, 0.0),
+        (near.gripper, near.gripper_towards, GRIPPER_AHEAD),
+    ):
+        gap, index = gap.topk(min(_NEAREST, gap.shape[1]), largest=False)
+        normal = towards.gather(1, index[..., None].expand(-1, -1, 2))
+        normal = rotate(normal, -pose[:, 2:])
+        rows.append(torch.cat([normal, ahead * normal[..., 1:]], -1))
+        bounds.append(speed_limit(gap))
+    return torch.cat(rows, 1), torch.cat(bounds, 1)
