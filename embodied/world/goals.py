@@ -6,9 +6,9 @@
 
 WHAT is an object name, ``{category: soda}``, ``{one_of: [a, b]}``, or either with ``except: NAME``
 (or a list of names). A name without ``#n`` matches every instance of its kind; ``coke can#1`` is
-the first one alone. At ``user`` means handed over. `count` counts instances; with `distinct`, no kind
-counts twice; without min and max it asks for at least one. `visited` asks for the places in this
-order, with any others in between.
+the first one alone. At ``user`` means handed over. `count` counts instances; with `distinct`, no
+kind counts twice; without min and max it asks for at least one. `visited` asks for the places in
+this order, with any others in between.
 
 Not covered: where on a place, and for how long.
 """
@@ -130,11 +130,17 @@ class _Reader:
         if word == "holding":
             return Holding(self.what(value))
         if word == "visited":
-            items = self.sequence(value, "visited")
-            return Visited(tuple(self.word(item, WHEREABOUTS, "place") for item in items))
+            return Visited(self.order(self.sequence(value, "visited")))
         if word == "open":
             return Open(self.word(value, CONTAINERS, "container"))
         return RobotAt(self.word(value, WHEREABOUTS, "place"))
+
+    def order(self, items: Sequence[t.Any]) -> tuple[str, ...]:
+        places = tuple(self.word(item, WHEREABOUTS, "place") for item in items)
+        for item, place, after in zip(items, places, places[1:], strict=False):
+            if place == after:
+                raise self.error(item, f"'visited' names '{place}' twice in a row; once is enough.")
+        return places
 
     def count(self, value: t.Any) -> Count:
         body = self.body(value, ("at", "min", "max", "distinct"), "count")

@@ -35,7 +35,7 @@ def holds(spec, **changes) -> bool:
         ({"robot_at": "table"}, False),
         ({"visited": ["table", "user"]}, True),
         ({"visited": ["user", "table"]}, False),
-        ({"visited": ["table", "table"]}, False),
+        ({"visited": ["table", "user", "table"]}, False),
         ({"open": "drawer"}, False),
         ({"not": {"open": "drawer"}}, True),
         ({"holding": "apple"}, False),
@@ -84,6 +84,7 @@ def test_a_held_object_is_nowhere_and_held():
         ({"open": "fridge"}, ["unknown container 'fridge'", "drawer"]),
         ({"visited": "table"}, ["takes a list"]),
         ({"visited": []}, ["takes a list"]),
+        ({"visited": ["user", "table", "table"]}, ["'table' twice in a row"]),
         ({"all": []}, ["takes a list"]),
         ({"robot_at": "table", "open": "drawer"}, ["one key", "'all'"]),
         ({}, ["one key"]),
@@ -131,7 +132,9 @@ LEAVES = st.one_of(
     PAIRS.map(lambda pair: {"at": pair}),
     WHATS.map(lambda what: {"holding": what}),
     st.sampled_from(WHEREABOUTS).map(lambda place: {"robot_at": place}),
-    st.lists(st.sampled_from(PLACES), min_size=1, max_size=3).map(lambda p: {"visited": p}),
+    st.lists(st.sampled_from(PLACES), min_size=1, max_size=3, unique=True).map(
+        lambda places: {"visited": places}
+    ),
     st.just({"open": "drawer"}),
     COUNTS.map(lambda count: {"count": count}),
 )

@@ -1,0 +1,1 @@
+"""What decides: language models, their scores over labels, and the SayCan choice."""
