@@ -1,0 +1,187 @@
+"""Training data in tensors: sentences encoded once (half precision), batches put together on demand."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from planners.embedded.encoder import Encoder
+from planners.embedded.features import (
+    Item,
+    Sentence,
+    encode,
+    make_items,
+    negated,
+    pieces,
+    sense_hints,
+    token_at,
+    word_hints,
+)  # fmt: skip
+from planners.embedded.lexicon import BACK, kinds, table
+from planners.embedded.net import Batch
+from planners.embedded.reading import ACTS, LINKS, QUANTS, Example
+from planners.embedded.text import candidates
+
+PLACE_TEXT = {BACK: ("back", ("its place",), "back to where it was before, its original place")}
+NAMED_ACTS = ("move", "hold", "find", "release")
+
+
+@dataclass
+class Row:
+    """One sentence ready for batching; hints (Q, T, 2) over its kinds and its places."""
+
+    sentence: Sentence
+    example: Example
+    seg: Tensor
+    split_at: Tensor
+    split: Tensor
+    negated: Tensor
+    kind_words: Tensor
+    place_words: Tensor
+
+
+class Bank:
+    """All kinds (several descriptions each) and places of the grammar as vectors."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        from embodied.world import catalogue
+
+        entries, self.variants = [], {}
+        for kind in kinds().values():
+            self.variants[kind.name] = range(len(entries), len(entries) + len(kind.descriptions))
+            entries += [(kind.name, kind.aliases, text) for text in kind.descriptions]
+        self.kinds: list[Item] = make_items(encoder, entries)
+        self.kind_vectors = torch.stack([item.vectors for item in self.kinds])
+        self.places = {i.name: i for i in make_items(encoder, place_entries(catalogue.places()))}
+        others = table("manner")["otherplaces"]
+        extra = [
+            (name, [s.removeprefix("the ") for s in row["say"]], row["description"])
+            for name, row in others.items()
+        ]
+        self.places |= {item.name: item for item in make_items(encoder, extra)}
+
+    def first(self, name: str) -> Item:
+        """A kind's item with its first description."""
+        return self.kinds[self.variants[name][0]]
+
+
+def place_entries(specs) -> list[tuple[str, Sequence[str], str]]:
+    """(name, aliases, description) of the catalogue's places and of "back"."""
+    own = [(name, tuple(s.aliases), s.description) for name, s in specs.items()]
+    return [*own, PLACE_TEXT[BACK]]
+
+
+def make_rows(
+    encoder: Encoder,
+    bank: Bank,
+    examples: Sequence[Example],
+    chunk: int = 64,
+    done: Callable[[int], None] = lambda n: None,
+) -> list[Row]:
+    """Encode the sentences, shortest first so that little is padding, and match their words."""
+    order = sorted(range(len(examples)), key=lambda i: len(examples[i].text))
+    rows: dict[int, Row] = {}
+    for k in range(0, len(order), chunk):
+        part = order[k : k + chunk]
+        for i, sentence in zip(part, encode(encoder, [examples[i].text for i in part])):
+            rows[i] = _row(encoder, bank, sentence, examples[i])
+        done(len(part))
+    return [rows[i] for i in range(len(examples))]
+
+
+def _row(encoder: Encoder, bank: Bank, sentence: Sentence, example: Example) -> Row:
+    at = sorted({t for c in candidates(example.text) if (t := token_at(sentence, c)) is not None})
+    opens = sorted(
+        {_snap(t, at) for s in example.starts[1:] if (t := token_at(sentence, s)) is not None}
+    )
+    half = Sentence(sentence.text, sentence.states.half(), sentence.ids, sentence.spans)
+    return Row(
+        half, example, pieces(sentence, opens), torch.tensor(at, dtype=torch.long),
+        torch.tensor([float(t in opens) for t in at]), negated(sentence),
+        word_hints(encoder, sentence, [bank.first(k) for k in example.kinds]).half(),
+        word_hints(encoder, sentence, [bank.places[p] for p in example.places]).half(),
+    )  # fmt: skip
+
+
+def _snap(token: int, at: Sequence[int]) -> int:
+    """The nearest candidate at or shortly behind a start ("so, equip" starts behind the comma)."""
+    return next((t for t in at if token <= t <= token + 4), token)
+
+
+@dataclass
+class Targets:
+    """Labels of a batch; masks say where a label means something. See `Logits` for shapes."""
+
+    act: Tensor
+    quant: Tensor
+    link: Tensor
+    roles: Tensor
+    members: Tensor
+    named: Tensor  # (N,) members count
+    counted: Tensor  # (N,) quant counts
+
+
+def collate(
+    rows: Sequence[Row], bank: Bank, rng: random.Random | None = None
+) -> tuple[Batch, Targets]:
+    """A batch and its labels. With `rng`, descriptions are drawn and some name matches forgotten."""
+    b, t = len(rows), max(len(r.sentence.ids) for r in rows)
+    k, p = len(rows[0].example.kinds), max(len(r.example.places) for r in rows)
+    states = torch.zeros(b, t, rows[0].sentence.states.shape[1])
+    mask, neg, seg = (
+        torch.zeros(b, t, dtype=torch.bool),
+        torch.zeros(b, t, dtype=torch.bool),
+        torch.zeros(b, t, dtype=torch.long),
+    )
+    kind_words, place_words = torch.zeros(b, k, t, 2), torch.zeros(b, p, t, 2)
+    kind_vectors, place_vectors = torch.zeros(b, k, 2, 384), torch.zeros(b, p, 2, 384)
+    for i, r in enumerate(rows):
+        n = len(r.sentence.ids)
+        states[i, :n], mask[i, :n], neg[i, :n], seg[i, :n] = (
+            r.sentence.states,
+            True,
+            r.negated,
+            r.seg,
+        )
+        words = r.kind_words.float()
+        if rng is not None:
+            words = (
+                words * torch.tensor([float(rng.random() > 0.08) for _ in range(k)])[:, None, None]
+            )
+        kind_words[i, :, :n], place_words[i, : len(r.example.places), :n] = words, r.place_words
+        picks = [
+            rng.choice(bank.variants[x]) if rng else bank.variants[x][0] for x in r.example.kinds
+        ]
+        kind_vectors[i] = bank.kind_vectors[picks]
+        for j, name in enumerate(r.example.places):
+            place_vectors[i, j] = bank.places[name].vectors
+    owner = torch.tensor([i for i, r in enumerate(rows) for _ in r.example.segments])
+    index = torch.tensor([j for r in rows for j in range(len(r.example.segments))])
+    batch = Batch(
+        states, mask, neg, seg, owner, index, kind_vectors.flatten(2), place_vectors[:, :, 1],
+        torch.cat([kind_words, sense_hints(states, kind_vectors)], -1),
+        torch.cat([place_words, sense_hints(states, place_vectors)], -1),
+    )  # fmt: skip
+    return batch, _targets(rows, k, p)
+
+
+def _targets(rows: Sequence[Row], k: int, p: int) -> Targets:
+    pairs = [(r.example, s) for r in rows for s in r.example.segments]
+    roles, members = torch.full((len(pairs), p), -100), torch.zeros(len(pairs), k)
+    for i, (example, s) in enumerate(pairs):
+        for j, place in enumerate(example.places):
+            roles[i, j] = 1 if place in s.targets else 2 if place in s.sources else 0
+        members[i] = torch.tensor([float(name in s.members) for name in example.kinds])
+    own = [s.link == "own" for _, s in pairs]
+    return Targets(
+        torch.tensor([ACTS.index(s.act) for _, s in pairs]),
+        torch.tensor([QUANTS.index(s.quant) for _, s in pairs]),
+        torch.tensor([LINKS.index(s.link) for _, s in pairs]),
+        roles, members,
+        torch.tensor([o and (s.act in NAMED_ACTS or bool(s.members)) for o, (_, s) in zip(own, pairs)]),
+        torch.tensor([s.act in NAMED_ACTS[:3] or bool(s.members) for _, s in pairs]),
+    )  # fmt: skip

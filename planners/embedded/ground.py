@@ -1,0 +1,270 @@
+"""From guesses to duties in a scene: likely hypotheses with their weights, and what stands in the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from embodied.world.facts import Facts, kind
+from planners.embedded.agenda import BACK, Duty
+from planners.embedded.interpret import Guess
+from planners.embedded.reading import ACTS, LINKS, QUANTS
+
+PER_PIECE, BEAM = 5, 12
+FITS, MAYBE = 0.5, 0.25  # a kind's probability from which it fits, and from which it might
+PRONOUN = re.compile(
+    r"\b(it|that|this|them|these|those|one|ones|both|thing|things|the other|the rest)\b"
+)
+OTHER = re.compile(r"\b(other|another|second|rest|remaining)\b")
+ONE = re.compile(r"\bone\b")
+MANY = re.compile(r"\b(them|these|those|both|all|everything|things|the rest)\b")
+
+
+@dataclass(frozen=True)
+class Sense:
+    """One way to take a piece."""
+
+    act: str
+    targets: tuple[tuple[str, float], ...]
+    quant: str
+    guess: Guess
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a hypothesis cannot be carried out. what: cannot | unknown | absent | few | place | drawer | nothing."""
+
+    what: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """Duties in order of doing, how likely they are meant, and the first problem if there is one."""
+
+    duties: tuple[Duty, ...]
+    weight: float
+    problem: Problem | None = None
+
+
+def senses(guess: Guess) -> list[tuple[float, Sense]]:
+    """The likeliest ways to take one piece."""
+    found = []
+    for a in np.argsort(-guess.act)[:3]:
+        act, p = ACTS[a], float(guess.act[a])
+        if p < 0.04 and found:
+            continue
+        goals = _targets(guess) if act in ("move", "go") else [(1.0, ())]
+        for q in np.argsort(-guess.quant)[: 2 if act in ("move", "hold", "none") else 1]:
+            share = float(guess.quant[q])
+            if share > 0.1:
+                found += [(p * share * w, Sense(act, goal, QUANTS[q], guess)) for w, goal in goals]
+    found.sort(key=lambda pair: -pair[0])
+    return found[:PER_PIECE]
+
+
+def _targets(guess: Guess) -> list[tuple[float, tuple[tuple[str, float], ...]]]:
+    p = {name: float(role[1]) for name, role in guess.roles.items()}
+    best = max(p, key=lambda name: p[name])
+    goal = tuple(sorted(((n, w) for n, w in p.items() if w > 0.4), key=lambda x: -x[1]))
+    if not goal:
+        goal = ((best, p[best]),) if p[best] > 0.12 else ()
+    rest = sorted(((w, n) for n, w in p.items() if n not in dict(goal) and w > 0.1), reverse=True)
+    main = float(np.mean([w for _, w in goal])) if goal else 1 - p[best]
+    return [(main, goal)] + [(w, ((n, 1.0),)) for w, n in rest[:1]]
+
+
+def hypotheses(guesses: Sequence[Guess], first: Facts) -> list[Hypothesis]:
+    """Combinations of senses, likeliest first, weights summing to one."""
+    beam: list[tuple[float, tuple[Sense, ...]]] = [(1.0, ())]
+    for guess in guesses:
+        beam = [(p * q, (*picked, s)) for p, picked in beam for q, s in senses(guess)]
+        beam = sorted(beam, key=lambda x: -x[0])[:BEAM]
+    if all(s.act == "none" for s in beam[0][1]):  # someone who speaks to a robot wants something
+        active = [(p, picked) for p, picked in beam if any(s.act != "none" for s in picked)]
+        beam = active if active and active[0][0] > 0.05 * beam[0][0] else beam
+    total = sum(p for p, _ in beam)
+    return [_build(p / total, picked, first) for p, picked in beam]
+
+
+@dataclass
+class Group:
+    """Things spoken of: what they may be, how many, and the duty that settles which."""
+
+    choices: tuple[tuple[str, float], ...]
+    need: int
+    duty: int | None
+    act: str
+
+
+def _build(weight: float, picked: Sequence[Sense], first: Facts) -> Hypothesis:
+    duties: list[tuple[float, Duty]] = []
+    groups: list[Group] = []
+    problem: Problem | None = None
+    for i, sense in enumerate(picked):
+        fresh, trouble = _duties(i, sense, picked, first, groups, len(duties))
+        duties += [(sense.guess.order, d) for d in fresh]
+        problem = problem or trouble
+    if not duties and problem is None:
+        problem = Problem("nothing", " ".join(s.guess.text for s in picked).strip(" .?!"))
+    order = sorted(range(len(duties)), key=lambda k: duties[k][0])
+    new = {old: k for k, old in enumerate(order)}
+    final = []
+    for k in order:
+        duty = duties[k][1]
+        refers = new.get(duty.refers) if duty.refers is not None else None
+        final.append(
+            replace(duty, refers=refers if refers is not None and refers < new[k] else None)
+        )
+    return Hypothesis(tuple(final), weight, problem)
+
+
+def _duties(
+    i: int, sense: Sense, picked: Sequence[Sense], first: Facts, groups: list[Group], count: int
+) -> tuple[list[Duty], Problem | None]:
+    act, guess = sense.act, sense.guess
+    if act == "cannot":
+        return [], Problem("cannot", guess.text)
+    if act in ("open", "close"):
+        return [], Problem("drawer", guess.text)
+    if act == "go":
+        return (
+            ([Duty("go", targets=sense.targets)], None)
+            if sense.targets
+            else ([], Problem("place", guess.text))
+        )
+    if act == "release":
+        return [Duty("release")], None
+    if act == "move" and not sense.targets:
+        return [], Problem("place", guess.text)
+    if _points_back(sense):
+        return _linked(sense, groups, first, count)
+    choices, need, trouble = things(sense, first)
+    if act == "none":
+        if choices and trouble is None:
+            groups.append(Group(choices, need, None, act))
+        elif trouble is not None and trouble.what == "absent":
+            groups.append(Group((), need, None, trouble.about))
+        return [], None
+    follow = (
+        i + 1 < len(picked)
+        and _points_back(picked[i + 1])
+        and picked[i + 1].act in ("move", "hold")
+    )
+    silent = act in ("hold", "find") and follow
+    groups.append(Group(choices, need, None if silent or trouble else count, act))
+    if trouble or silent:
+        return [], trouble
+    return [Duty(act, choices, need, sense.targets)], None
+
+
+def _points_back(sense: Sense) -> bool:
+    guess = sense.guess
+    if sense.act not in ("move", "hold", "find"):
+        return False
+    if LINKS[int(guess.link.argmax())] != "own":
+        return True
+    return max(guess.members.values(), default=0.0) < MAYBE and bool(PRONOUN.search(guess.text))
+
+
+def _linked(
+    sense: Sense, groups: list[Group], first: Facts, count: int
+) -> tuple[list[Duty], Problem | None]:
+    """Duties about things spoken of before, held, or alone in reach."""
+    text = sense.guess.text
+    if not groups:
+        thing = _at_hand(first)
+        if thing is None:
+            return [], Problem("nothing", text)
+        groups.append(Group(((thing, 1.0),), 1, None, "none"))
+    back = [groups[-1]]
+    if LINKS[int(sense.guess.link.argmax())] == "them" or MANY.search(text):
+        for group in reversed(groups[:-1]):
+            if group.act != back[0].act:
+                break
+            back.insert(0, group)
+    out = []
+    for group in back:
+        if not group.choices:
+            return [], Problem("absent", group.act)
+        other = bool(OTHER.search(text))
+        need = 1 if ONE.search(text) or (other and "rest" not in text) else group.need
+        if other and group.duty is None:
+            need = 1
+        out.append(Duty(sense.act, group.choices, need, sense.targets, group.duty, other))
+    settled = count if len(out) == 1 else None
+    if settled is not None:
+        back[0].duty = settled
+    return out, None
+
+
+def _at_hand(first: Facts) -> str | None:
+    """What "it" means when nothing was spoken of: the thing held, or the only one in reach or at all."""
+    if first.holding is not None:
+        return first.holding
+    here = [o for o, p in first.at.items() if p is not None and p == first.robot_at]
+    pool = here or list(first.instances)
+    return pool[0] if len(pool) == 1 else None
+
+
+def things(sense: Sense, first: Facts) -> tuple[tuple[tuple[str, float], ...], int, Problem | None]:
+    """(instances that fit with weights, how many are meant, what is wrong with that)."""
+    guess = sense.guess
+    top = max(guess.members.values(), default=0.0)
+    fitting = {k: p for k, p in guess.members.items() if p >= FITS and p >= 0.5 * top}
+    if not fitting:
+        fitting = {k: p for k, p in guess.members.items() if p >= MAYBE and kind_in(k, first)}
+    if not fitting:
+        return (), 1, Problem("unknown", guess.text)
+    found = {o: fitting[kind(o)] for o in first.instances if kind(o) in fitting}
+    if not found and top < 0.9:
+        near = {k: p for k, p in guess.members.items() if p >= MAYBE}
+        found = {o: near[kind(o)] for o in first.instances if kind(o) in near}
+    if not found:
+        return (), 1, Problem("absent", _named(fitting))
+    found, trouble = _reachable(found, sense, first)
+    if trouble:
+        return (), 1, trouble
+    sources = {name for name, role in guess.roles.items() if role[2] > 0.5}
+    placed = {o: p for o, p in found.items() if first.at.get(o) in sources}
+    found = placed or found
+    wanted = {"one": 1, "two": 2, "three": 3, "four": 4, "all": len(found)}[sense.quant]
+    choices = tuple(sorted(((o, p * p) for o, p in found.items()), key=lambda x: -x[1]))
+    if len(choices) < wanted:
+        return choices, len(choices), Problem("few", f"{wanted} × {_named(fitting)}")
+    return choices, wanted, None
+
+
+def kind_in(name: str, facts: Facts) -> bool:
+    """Whether some instance of the kind is in the scene."""
+    return any(kind(o) == name for o in facts.instances)
+
+
+def _named(fitting: Mapping[str, float]) -> str:
+    names = sorted(fitting, key=lambda k: -fitting[k])
+    return " or ".join(names[:3])
+
+
+def _reachable(
+    found: dict[str, float], sense: Sense, first: Facts
+) -> tuple[dict[str, float], Problem | None]:
+    """Without what lies in the trash or in the shut drawer, unless nothing has to be taken."""
+    if sense.act in ("find", "none"):
+        return found, None
+    goals = {p for p, _ in sense.targets}
+    shut = not first.open.get("drawer", False)
+    free = {
+        o: p
+        for o, p in found.items()
+        if first.at.get(o) in goals
+        or not (first.at.get(o) == "trash" or (first.at.get(o) == "drawer" and shut))
+    }  # fmt: skip
+    if free or BACK in goals:
+        return free or found, None
+    where = next(iter({first.at.get(o) for o in found}))
+    return {}, Problem(
+        "shut" if where == "drawer" else "gone", _named({kind(o): p for o, p in found.items()})
+    )

@@ -1,0 +1,136 @@
+"""The network at work: an instruction in, one guess per piece out."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from planners.embedded.encoder import Encoder
+from planners.embedded.features import (
+    Sentence,
+    encode,
+    make_items,
+    negated,
+    pieces,
+    sense_hints,
+    token_at,
+    word_hints,
+)
+from planners.embedded.net import Batch, Reader
+from planners.embedded.text import SEPARATOR, candidates, normalise
+
+Entry = tuple[str, Sequence[str], str]  # name, aliases, description
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Probabilities over the reading of one piece; see `reading` for the classes.
+
+    act (9,), quant (5,), link (3,), roles place -> (3,), members kind -> probability.
+    order: when it is to be done relative to the other pieces.
+    """
+
+    text: str
+    act: np.ndarray
+    quant: np.ndarray
+    link: np.ndarray
+    roles: Mapping[str, np.ndarray]
+    members: Mapping[str, float]
+    order: float
+
+
+class Interpreter:
+    """Reads instructions over a catalogue. Objects and places are known by text alone."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        readers: Sequence[Reader],
+        kinds: Sequence[Entry],
+        places: Sequence[Entry],
+    ) -> None:
+        self.encoder, self.readers = encoder, list(readers)
+        self.kinds, self.places = make_items(encoder, kinds), make_items(encoder, places)
+        self.guesses = functools.lru_cache(256)(self._guesses)
+
+    def tokens(self, instruction: str) -> int:
+        """How many tokens the encoder reads for it."""
+        return len(self.encoder.tokenizer.encode(normalise(instruction)).ids)
+
+    @torch.no_grad()
+    def _guesses(self, instruction: str) -> tuple[Guess, ...]:
+        text = normalise(instruction).strip()
+        sentence = encode(self.encoder, [text])[0]
+        at = sorted({t for c in candidates(text) if (t := token_at(sentence, c)) is not None})
+        batch = self._batch(sentence, torch.zeros(len(sentence.ids), dtype=torch.long))
+        trunks = [reader.trunk(batch) for reader in self.readers]
+        split = torch.stack([r.split(x)[0] for r, x in zip(self.readers, trunks)]).sigmoid().mean(0)
+        opens = [t for t in at if split[t] > 0.5]
+        batch = self._batch(sentence, pieces(sentence, opens))
+        outs = [reader.read(x, batch) for reader, x in zip(self.readers, trunks)]
+
+        def mean(values: list[torch.Tensor]) -> np.ndarray:
+            return torch.stack(values).mean(0).numpy()
+
+        act = mean([o.act.softmax(-1) for o in outs])
+        quant, link = (
+            mean([o.quant.softmax(-1) for o in outs]),
+            mean([o.link.softmax(-1) for o in outs]),
+        )
+        roles, members = (
+            mean([o.roles.softmax(-1) for o in outs]),
+            mean([o.members.sigmoid() for o in outs]),
+        )
+        starts = [0, *(sentence.spans[t][0] for t in opens), len(text)]
+        texts = [text[a:b] for a, b in zip(starts, starts[1:])]
+        order = order_of(texts)
+        return tuple(
+            Guess(
+                piece, act[i], quant[i], link[i],
+                {item.name: roles[i, j] for j, item in enumerate(self.places)},
+                {item.name: float(members[i, j]) for j, item in enumerate(self.kinds)}, order[i],
+            )
+            for i, piece in enumerate(texts)
+        )  # fmt: skip
+
+    def _batch(self, sentence: Sentence, seg: torch.Tensor) -> Batch:
+        kinds = torch.stack([item.vectors for item in self.kinds])[None]
+        places = torch.stack([item.vectors for item in self.places])[None]
+        states, count = sentence.states[None], int(seg.max()) + 1
+        kind_words = word_hints(self.encoder, sentence, self.kinds)[None]
+        place_words = word_hints(self.encoder, sentence, self.places)[None]
+        return Batch(
+            states, torch.ones(1, len(seg), dtype=torch.bool), negated(sentence)[None], seg[None],
+            torch.zeros(count, dtype=torch.long), torch.arange(count), kinds.flatten(2), places[:, :, 1],
+            torch.cat([kind_words, sense_hints(states, kinds)], -1),
+            torch.cat([place_words, sense_hints(states, places)], -1),
+        )  # fmt: skip
+
+
+def order_of(texts: Sequence[str]) -> list[float]:
+    """When each piece is to be done. Words like "before" stand at the end of the piece they follow."""
+    order = [float(i) for i in range(len(texts))]
+    for i in range(1, len(texts)):
+        link = _connector(texts[i - 1])
+        if re.search(r"\b(after|once)\b(?! that)", link):
+            order[i] = order[i - 1] - 0.5
+        elif re.search(r"\bfirst\b(?! (counter|one))|\bbeforehand\b|\bbefore that\b", texts[i]):
+            if "first" not in texts[0] and not re.search(r"\bthen\b", link):
+                order[i] = order[i - 1] - 0.5
+    if len(texts) > 1 and re.match(r"before\b", texts[0]):
+        order[0] = order[1] + 0.5
+    return order
+
+
+def _connector(text: str) -> str:
+    """The run of separators at the end of a piece: "..., and then " """
+    last = ""
+    for m in SEPARATOR.finditer(text):
+        if m.end() == len(text):
+            last = m[0]
+    return last
