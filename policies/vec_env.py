@@ -49,6 +49,7 @@ class TaskVecEnv(VecEnv):
         scale: float = 0.1,
         desync: bool = True,
     ) -> None:
+        self.render_mode = None  # SB3 asks for it while constructing
         low = np.full(task.obs_dim, -np.inf, np.float32)
         actions = gym.spaces.Box(-1.0, 1.0, (task.act_dim,), np.float32)
         super().__init__(task.num_envs, gym.spaces.Box(low, -low, dtype=np.float32), actions)

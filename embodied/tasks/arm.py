@@ -90,7 +90,12 @@ class Fixtures:
 
 
 KINDS = ("surface", "tray", "bin", "drawer")
-HEIGHTS = {"surface": (0.66, 0.84), "tray": (0.76, 0.84), "bin": (0.44, 0.56), "drawer": (0.46, 0.62)}
+HEIGHTS = {
+    "surface": (0.66, 0.84),
+    "tray": (0.76, 0.84),
+    "bin": (0.44, 0.56),
+    "drawer": (0.46, 0.62),
+}
 
 
 def build_fixtures(kinds: tuple[str, ...], num_envs: int, seed: int, threads: int = 0) -> Fixtures:

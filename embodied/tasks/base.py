@@ -77,3 +77,7 @@ class Task(Protocol):
     def failure(self) -> torch.Tensor:
         """(N,) bool: the skill can no longer succeed."""
         ...
+
+    def labels(self) -> Mapping[str, list[str]]:
+        """Per group, one label per simulation: what success is reported by."""
+        ...

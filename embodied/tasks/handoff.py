@@ -43,7 +43,9 @@ class Grasps:
         return {name: getattr(self, name)[rows, pick] for name in fields}
 
 
-def collect_grasps(fixtures: Fixtures, act: Act, per_env: int, seed: int, threads: int = 0) -> Grasps:
+def collect_grasps(
+    fixtures: Fixtures, act: Act, per_env: int, seed: int, threads: int = 0
+) -> Grasps:
     """Runs the pick policy `per_env` times on each simulation's object, standing on a surface."""
     cfgs = [
         replace(cfg, kind="surface", height=0.66 + 0.02 * (i % 10), other=None)
@@ -91,5 +93,3 @@ def carried_to(base: torch.Tensor, pose: torch.Tensor) -> torch.Tensor:
     """Object poses (M, 7) in the base frame, as world poses for bases (M, 3)."""
     xy = rotate(pose[:, :2], base[:, 2]) + base[:, :2]
     return torch.cat([xy, pose[:, 2:3], turn(pose[:, 3:], base[:, 2])], -1)
-
-

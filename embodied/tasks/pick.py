@@ -70,7 +70,9 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
         "align": 0.5 * torch.cos(2 * yaw_error(state, goal)) * near,
         "open": 0.4 * open_before,
         "grasp": 3.0 * grasped,
-        "lift": 4.0 * grasped * height.sqrt(),  # steepest off the surface: the first centimetre matters
+        "lift": 4.0
+        * grasped
+        * height.sqrt(),  # steepest off the surface: the first centimetre matters
         "rest": 6.0 * lifted * rest,
         "slow": 1.0 * lifted * rest * (1 - torch.tanh(3 * state.tcp_vel.norm(dim=-1))),
         "disturb": -0.5 * torch.tanh(4 * speed) * (1 - grasped),
@@ -88,7 +90,12 @@ class PickTask:
     horizon = 75
 
     def __init__(
-        self, num_envs: int, seed: int = 0, threads: int = 0, easy: float = 0.3, fixtures: Fixtures | None = None
+        self,
+        num_envs: int,
+        seed: int = 0,
+        threads: int = 0,
+        easy: float = 0.3,
+        fixtures: Fixtures | None = None,
     ) -> None:
         self.num_envs, self.easy = num_envs, easy
         kinds = ("surface",) * 5 + ("tray",)
@@ -121,7 +128,9 @@ class PickTask:
         opening = torch.where(grip, fixed.half[mask, 1], opening)
         pose[:, 3], pose[:, 6] = torch.cos(yaw / 2), torch.sin(yaw / 2)
         place_bodies(fixed, mask, start, pose, opening[:, None].expand(-1, 2))
-        self.control.reset(mask, start.tcp, torch.where(grip, (opening - 0.02).clamp_min(0), opening))
+        self.control.reset(
+            mask, start.tcp, torch.where(grip, (opening - 0.02).clamp_min(0), opening)
+        )
         self.goal.spot[mask, :2] = where
         self.engine.forward(mask)
         self.state = self.reader.read()
@@ -171,3 +180,8 @@ class PickTask:
     def failure(self) -> torch.Tensor:
         """See `Task.failure`."""
         return failure(self.state, self.goal)
+
+    def labels(self) -> Mapping[str, list[str]]:
+        """What to report success by: each simulation's object and kind of fixture."""
+        cfgs = self.fixtures.cfgs
+        return {"object": [cfg.object for cfg in cfgs], "on": [cfg.kind for cfg in cfgs]}

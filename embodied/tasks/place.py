@@ -162,7 +162,11 @@ class PlaceTask:
         pose[:, 2] = start.tcp[:, 2] + grasp_offset(half) + 0.012 * unit[:, 2] * (half[:, 2] > 0.03)
         pose[:, 3], pose[:, 6] = torch.cos(yaw / 2), torch.sin(yaw / 2)
         opening = half[:, 1] + 0.0005
-        fingers, target, closed = opening[:, None].repeat(1, 2), start.tcp, (opening - 0.02).clamp_min(0)
+        fingers, target, closed = (
+            opening[:, None].repeat(1, 2),
+            start.tcp,
+            (opening - 0.02).clamp_min(0),
+        )
         if self.grasps is not None:  # start as a pick ended
             real = ~start.easy & (self.grasps.count[rows] > 0)
             real &= torch.rand(count, generator=rng) < self.handoff
@@ -189,7 +193,9 @@ class PlaceTask:
         fixed, count = self.fixtures, len(where)
         usual = rest_start(stand_before(where, rng), rng)
         tcp, arm = arm_postures()
-        hang = fixed.half[mask, 2] - grasp_offset(fixed.half[mask])  # from the tcp down to the underside
+        hang = fixed.half[mask, 2] - grasp_offset(
+            fixed.half[mask]
+        )  # from the tcp down to the underside
         lowest = fixed.height[mask] + hang + 0.015
         pick = torch.randint(len(tcp), (count, 24), generator=rng)
         height = tcp[pick, 2] - lowest[:, None]
@@ -199,7 +205,9 @@ class PlaceTask:
         under = where + noise - rotate(tcp[pick, :2], turn)
         easy = torch.rand(count, generator=rng) < self.easy
         easy &= (tcp[pick, 2] > lowest) & (under[:, 0] < -BASE_RADIUS)
-        return usual.where(easy, Start(easy, torch.cat([under, turn[:, None]], -1), tcp[pick], arm[pick]))
+        return usual.where(
+            easy, Start(easy, torch.cat([under, turn[:, None]], -1), tcp[pick], arm[pick])
+        )
 
     def observe(self) -> torch.Tensor:
         """See `Task.observe`."""

@@ -53,10 +53,17 @@ class Controller:
         """Sets targets (M, 4) and openings (M,) of the simulations in mask (N,), base at rest."""
         self.target[mask], self.opening[mask] = target, opening
         self.velocity[mask] = 0.0
-        self._write(self._engine.field("qpos")[:, :0], None)
+        self._write(None)
 
-    def move_arm(self, action: torch.Tensor, state: State) -> None:
-        """One step of the arm with the base braked to rest. action (N, 5): dx, dy, dz, dyaw, gripper."""
+    def move_arm(
+        self, action: torch.Tensor, state: State, base: torch.Tensor | None = None
+    ) -> None:
+        """One step of the arm; the base is braked to rest, or commanded.
+
+        Args:
+            action: (N, 5) dx, dy, dz, dyaw, gripper (1 open, -1 closed), in [-1, 1].
+            base: (N, 3) velocity command as of `move_base`, or None.
+        """
         action = action.clamp(-1, 1)
         pos = self.target[:, :3] + action[:, :3] * STEP_POS
         offset = pos - state.tcp_pos
@@ -68,7 +75,7 @@ class Controller:
         self.target[:, 3] = yaw.clamp(-YAW_LIMIT, YAW_LIMIT)
         wanted = (action[:, 4] + 1) / 2 * FINGER_OPEN
         self.opening += (wanted - self.opening).clamp(-STEP_FINGER, STEP_FINGER)
-        self.move_base(torch.zeros(len(action), BASE_ACTIONS), state)
+        self.move_base(torch.zeros(len(action), BASE_ACTIONS) if base is None else base, state)
 
     def move_base(self, command: torch.Tensor, state: State) -> None:
         """One step of the base with the arm's targets kept. command (N, 3): m/s, m/s, rad/s."""
@@ -76,13 +83,14 @@ class Controller:
         self.velocity += torch.maximum(
             torch.minimum(command - self.velocity, self._accel), -self._accel
         )
-        self._write(state.base_pose, state)
+        self._write(state.base_pose[:, 2])
 
-    def _write(self, base_pose: torch.Tensor, state: State | None) -> None:
+    def _write(self, heading: torch.Tensor | None) -> None:
+        """Writes ctrl; heading (N,) turns base velocities into the world, None writes none."""
         n = self._engine.nsim
         ctrl = torch.zeros(n, len(self._index))
-        if state is not None:
-            ctrl[:, :2] = rotate(self.velocity[:, :2], base_pose[:, 2])
+        if heading is not None:
+            ctrl[:, :2] = rotate(self.velocity[:, :2], heading)
             ctrl[:, 2] = self.velocity[:, 2]
         ctrl[:, 3:6] = self.target[:, :3]
         ctrl[:, 8] = self.target[:, 3]

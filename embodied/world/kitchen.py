@@ -77,16 +77,13 @@ class Kitchen:
         self.model = self.engine.model
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
         self.index: Mapping[str, int] = self.reader.layout.objects
-        self.rng = np.random.default_rng(seed)
         specs = [catalogue.objects()[catalogue.kind(name)] for name in self.index]
         self.half = torch.tensor([spec.half_extents for spec in specs]).reshape(-1, 3)
         shapes = torch.tensor([SHAPES.index(spec.shape) for spec in specs], dtype=torch.long)
         self.shape = torch.nn.functional.one_hot(shapes, len(SHAPES)).float()
         self._static = _read_places(self.model)
         self._visited: list[str] = []
-        self.engine.reset()
-        self._rest_arm()
-        self.refresh()
+        self.restart(np.random.default_rng(seed))
 
     # ---- what is true ---------------------------------------------------------------------------
 
@@ -132,8 +129,9 @@ class Kitchen:
 
     def place_of(self, instance: str) -> str | None:
         """The place an object stands or lies at; None when held or elsewhere."""
-        if self.holding() == instance:
-            return None
+        return None if self.holding() == instance else self._whereabouts(instance)
+
+    def _whereabouts(self, instance: str) -> str | None:
         position, under = self.position(instance), self.underside(instance)
         for name in self._static:
             if self._is_at(self.place(name), position, under):
@@ -168,16 +166,19 @@ class Kitchen:
         start = self.position(instance)
         k = torch.tensor([self.index[instance]])
         start[2] += float(vertical_half(self.state, k, self.half[k])[0]) + 0.002
-        groups = np.array([1, 0, 0, 1, 0, 0], dtype=np.uint8)  # floor, solids and objects; not the robot
+        groups = np.array(
+            [1, 0, 0, 1, 0, 0], dtype=np.uint8
+        )  # floor, solids and objects; not the robot
         hit = np.zeros(1, dtype=np.int32)
         distance = mujoco.mj_ray(model, data, start, np.array([0.0, 0.0, 1.0]), groups, 1, -1, hit)
         return bool(0 <= distance < 0.30)
 
     def facts(self) -> Facts:
         """The symbolic reading of the state, for planner, goals and report."""
+        carried = self.holding()
         return Facts(
-            at={name: self.place_of(name) for name in self.index},
-            holding=self.holding(),
+            at={name: None if name == carried else self._whereabouts(name) for name in self.index},
+            holding=carried,
             robot_at=self.robot_at(),
             open={"drawer": float(self.state.drawer[0]) > 0.15},
             visited=tuple(self._visited),
@@ -185,7 +186,17 @@ class Kitchen:
 
     # ---- putting things somewhere ----------------------------------------------------------------
 
-    def arrange(self, objects: Mapping[str, str], robot_at: str | None, holding: str | None = None) -> None:
+    def restart(self, rng: np.random.Generator) -> None:
+        """Back to the model's default state, with a new source of randomness."""
+        self.rng = rng
+        self._visited.clear()
+        self.engine.reset()
+        self._rest_arm()
+        self.refresh()
+
+    def arrange(
+        self, objects: Mapping[str, str], robot_at: str | None, holding: str | None = None
+    ) -> None:
         """Puts every object on its place and the robot at one (or at a random free pose).
 
         Raises:
@@ -195,7 +206,9 @@ class Kitchen:
             self._stow(name)
         for name, where in objects.items():
             if name != holding:
-                self.set_object(name, self._free_point(where, name), self.rng.uniform(-np.pi, np.pi), where)
+                self.set_object(
+                    name, self._free_point(where, name), self.rng.uniform(-np.pi, np.pi), where
+                )
         if robot_at is None:
             self.set_robot(self._random_pose())
         else:
@@ -217,7 +230,9 @@ class Kitchen:
         carried = self.holding()
         offset = self.position(carried) if carried else None
         before = self.state.base_pose[0].numpy().astype(float)
-        self.engine.field("qpos")[0, self.reader.layout.base] = torch.as_tensor(pose, dtype=torch.float64)
+        self.engine.field("qpos")[0, self.reader.layout.base] = torch.as_tensor(
+            pose, dtype=torch.float64
+        )
         self.engine.field("qvel")[0, self.reader.layout.base_dof] = 0.0
         if carried and offset is not None:
             turn = pose[2] - before[2]
@@ -231,14 +246,18 @@ class Kitchen:
             self._write_object(carried, point, turned)
         self.refresh()
 
-    def set_object(self, instance: str, point: np.ndarray, yaw: float, where: str | None = None) -> None:
+    def set_object(
+        self, instance: str, point: np.ndarray, yaw: float, where: str | None = None
+    ) -> None:
         """Stands an object on a surface point (3,); what is too tall for the drawer lies down."""
         half = self.half[self.index[instance]].numpy()
         quat = np.array([np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)])
         height = half[2]
         if where == "drawer" and half[2] > 0.06:
             lying = np.zeros(4)
-            mujoco.mju_mulQuat(lying, np.array([np.sqrt(0.5), 0, np.sqrt(0.5), 0]), np.array([1.0, 0, 0, 0]))
+            mujoco.mju_mulQuat(
+                lying, np.array([np.sqrt(0.5), 0, np.sqrt(0.5), 0]), np.array([1.0, 0, 0, 0])
+            )
             quat, height = lying, half[0]
         self._write_object(instance, point + np.array([0, 0, height + 0.002]), quat)
 
@@ -290,17 +309,25 @@ class Kitchen:
             if len(free):
                 self.refresh()
                 return free[self.rng.integers(len(free))]
-        raise UsageError(f"There is no room for '{instance}' on the {where}; put fewer objects there.")
+        raise UsageError(
+            f"There is no room for '{instance}' on the {where}; put fewer objects there."
+        )
 
     def _random_pose(self) -> np.ndarray:
         """(3,) a base pose in the open, away from furniture and walls."""
         return np.array(
-            [self.rng.uniform(-1.0, 0.9), self.rng.uniform(-0.6, 0.6), self.rng.uniform(-np.pi, np.pi)]
+            [
+                self.rng.uniform(-1.0, 0.9),
+                self.rng.uniform(-0.6, 0.6),
+                self.rng.uniform(-np.pi, np.pi),
+            ]
         )
 
     def _stow(self, instance: str) -> None:
         """Keeps an object that has no place yet out of the way, high above its future."""
-        self._write_object(instance, np.array([0.0, 0.0, 3.0 + self.index[instance]]), np.array([1.0, 0, 0, 0]))
+        self._write_object(
+            instance, np.array([0.0, 0.0, 3.0 + self.index[instance]]), np.array([1.0, 0, 0, 0])
+        )
 
     def _write_object(self, instance: str, point: np.ndarray, quat: np.ndarray) -> None:
         k, layout = self.index[instance], self.reader.layout
@@ -326,6 +353,10 @@ def _read_places(model: mujoco.MjModel) -> Mapping[str, Place]:
         x_axis = site.xmat.reshape(3, 3)[:, 0]
         half = model.site(f"place/{name}").size
         places[name] = Place(
-            name, spec.kind, site.xpos.copy(), float(np.arctan2(x_axis[1], x_axis[0])), (float(half[0]), float(half[1]))
+            name,
+            spec.kind,
+            site.xpos.copy(),
+            float(np.arctan2(x_axis[1], x_axis[0])),
+            (float(half[0]), float(half[1])),
         )
     return places

@@ -1,0 +1,177 @@
+"""What a run leaves while it happens: the event log, the video, the terminal's lines.
+
+The video shows simulated time: one frame per two control steps, 12.5 a second, and a short hold at
+every decision. Without a working GL the run goes on without a video and says how to get one.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+
+from embodied.console import RunConsole
+from embodied.episode import Listener, Result
+from embodied.errors import EnvironmentFault
+from embodied.overlay import Overlay, compose, frame_size
+from embodied.tasks.labels import SkillCall
+from embodied.trace import Trace
+from embodied.video import VideoWriter
+from embodied.world.facts import Facts
+from embodied.world.kitchen import Kitchen
+from embodied.world.scene import CONTROL_DT
+from planners.model import Prompt
+from planners.saycan import Decision
+from policies.execute import Outcome
+
+STRIDE = 2  # control steps a frame
+FPS = 1 / (STRIDE * CONTROL_DT)
+ROOM, HEAD = (640, 480), (240, 180)
+_HOLD, _END = 6, 18  # frames that a decision and the end are held
+_ROWS = 12  # labels of a decision that the log keeps
+
+
+class Film:
+    """The video of one kitchen, or nothing where there is no GL (see `reason`)."""
+
+    def __init__(self, kitchen: Kitchen, path: Path, instruction: str, wanted: bool = True) -> None:
+        self.reason, self.path = "", path
+        self.overlay = Overlay(instruction)
+        self._kitchen, self._ticks, self._last = kitchen, 0, None
+        self._writer: VideoWriter | None = None
+        if not wanted:
+            self.reason = "no video: --no-video"
+            return
+        try:
+            from embodied.world.render import Cameras, backend_reason
+
+            self._cameras = Cameras(kitchen.model, ROOM, HEAD)
+            self.reason = backend_reason()
+        except EnvironmentFault as error:
+            self.reason = f"no video: {error}"
+            return
+        self._writer = VideoWriter(path, FPS, frame_size(ROOM))
+
+    @property
+    def on(self) -> bool:
+        """Whether frames are recorded."""
+        return self._writer is not None
+
+    def step(self, sim_time: float) -> None:
+        """Called once per control step."""
+        self._ticks += 1
+        if self._writer is not None and self._ticks % STRIDE == 0:
+            self.shoot(sim_time)
+
+    def shoot(self, sim_time: float) -> None:
+        """Renders and writes one frame."""
+        if self._writer is None:
+            return
+        _, data = self._kitchen.engine.materialize(0)
+        self._last = (self._cameras.room(data), self._cameras.head(data))
+        self.hold(1, sim_time)
+
+    def hold(self, frames: int, sim_time: float) -> None:
+        """Writes the last view again with the present overlay."""
+        if self._writer is None or self._last is None:
+            return
+        frame = compose(*self._last, replace(self.overlay, sim_time=sim_time))
+        for _ in range(frames):
+            self._writer.write(frame)
+
+    def close(self) -> None:
+        """Finishes the file; a video that cannot be finished is said, not raised."""
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            writer.close()
+            self._cameras.close()
+
+
+class Recorder(Listener):
+    """Writes events.jsonl, feeds film and console.
+
+    Args:
+        offset: simulated seconds before the run.
+    """
+
+    def __init__(self, trace: Trace, film: Film, console: RunConsole) -> None:
+        self.trace, self.film, self.console = trace, film, console
+        self.sim_time = 0.0
+        self._began = 0.0
+        self._wall = time.monotonic()
+
+    def opening(self, kitchen: Kitchen) -> None:
+        """The first frame, before anything is decided."""
+        self.film.shoot(0.0)
+        self.film.hold(_HOLD, 0.0)
+
+    def decided(self, step: int, prompt: Prompt, decision: Decision) -> None:
+        """See `Listener.decided`."""
+        chosen = decision.chosen.label if decision.chosen else None
+        rows = list(decision.rows[:_ROWS])
+        rows += [row for row in decision.rows[_ROWS:] if row.label == chosen]
+        self.trace.emit(
+            "decision", step=step, rows=rows, n_labels=len(decision.rows), chosen=chosen,
+            refusal=decision.refusal, prompt=prompt.text, tokens=decision.tokens, calls=decision.calls,
+            sim_time=self.sim_time, wall={"seconds": decision.seconds},
+        )  # fmt: skip
+        self.console.decision(
+            step,
+            decision.rows,
+            chosen,
+            seconds=decision.seconds,
+            n_labels=len(decision.rows),
+            refusal=decision.refusal,
+        )
+        if decision.refusal:
+            self.film.overlay = replace(
+                self.film.overlay, step=step, skill="refused", detail=decision.refusal
+            )
+            self.film.hold(_END, self.sim_time)
+
+    def started(self, step: int, call: SkillCall, decision: Decision) -> None:
+        """See `Listener.started`."""
+        self.trace.emit(
+            "skill_started", step=step, label=call.label, family=call.family, sim_time=self.sim_time
+        )
+        self.console.skill_started(call.label)
+        row = next(row for row in decision.rows if row.label == call.label)
+        self.film.overlay = replace(
+            self.film.overlay, step=step, skill=call.label, p_lm=row.p_lm, affordance=row.affordance,
+            product=row.product, outcome="running", detail="",
+        )  # fmt: skip
+        self.film.hold(_HOLD, self.sim_time)
+        self._began, self._wall = self.sim_time, time.monotonic()
+
+    def stepped(self, seconds: float) -> None:
+        """See `Listener.stepped`."""
+        self.sim_time = self._began + seconds
+        self.film.step(self.sim_time)
+        self.console.skill_progress(seconds)
+
+    def ended(self, step: int, call: SkillCall, outcome: Outcome, facts: Facts) -> None:
+        """See `Listener.ended`."""
+        word = "success" if outcome.success else "failure"
+        seconds = outcome.steps * CONTROL_DT
+        self.sim_time = self._began + seconds
+        self.trace.emit(
+            "skill_ended", step=step, label=call.label, outcome=word, reason=outcome.reason, sim_time=self.sim_time,
+            sim_seconds=seconds, control_steps=outcome.steps, facts=facts.to_json(),
+            wall={"seconds": time.monotonic() - self._wall},
+        )  # fmt: skip
+        self.console.skill_ended(call.label, word, outcome.reason, seconds)
+        self.film.overlay = replace(self.film.overlay, outcome=word, detail=outcome.reason)
+        self.film.hold(_HOLD, self.sim_time)
+
+    def finish(self, result: Result, facts: Facts, wall_seconds: float) -> None:
+        """The last frame and the last event; the video is closed."""
+        self.film.overlay = replace(self.film.overlay, detail=result.verdict.replace("_", " "))
+        self.film.hold(_END, self.sim_time)
+        self.film.close()
+        self.trace.emit(
+            "run_ended", outcome=result.verdict, reason=result.reason, sim_seconds=self.sim_time,
+            facts=facts.to_json(), calls=result.calls, tokens=result.tokens,
+            wall={"seconds": wall_seconds, "real_time_factor": self.sim_time / max(wall_seconds, 1e-9)},
+        )  # fmt: skip
+        self.trace.close()

@@ -1,0 +1,51 @@
+"""The skill families: how each one's MDP is made and how long it trains. One entry per family."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from embodied.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Family:
+    """One skill family.
+
+    make: ``(num_envs, seed, threads, **starts) -> Task``; ``easy=0.0`` gives its fresh starts.
+    steps: environment steps that its training takes.
+    ppo: overrides of the PPO settings.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    steps: int
+    gamma: float = 0.95
+    ppo: dict[str, Any] = field(default_factory=dict)
+
+
+def families() -> Mapping[str, Family]:
+    """All families by name. Imported late: they bring MuJoCo and torch along."""
+    from embodied.tasks.navigate import NavigateTask
+    from embodied.tasks.pick import PickTask
+    from embodied.tasks.place import PlaceTask
+
+    return {
+        "navigate": Family(
+            "navigate", NavigateTask, 3_000_000, NavigateTask.gamma, NavigateTask.ppo
+        ),
+        "pick": Family("pick", PickTask, steps=3_000_000),
+        "place": Family("place", PlaceTask, steps=4_000_000),
+    }
+
+
+def family(name: str) -> Family:
+    """One family. Raises UsageError naming the nearest known one."""
+    known = families()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise UsageError(f"There is no skill family '{name}'; known: {', '.join(known)}.{hint}")
+    return known[name]

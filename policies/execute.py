@@ -1,0 +1,135 @@
+"""Carries out one grounded skill call in the kitchen: policy in, physics out, success read off the state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from embodied.tasks import navigate, pick, place
+from embodied.tasks.base import Goal
+from embodied.tasks.grounding import Request, ground
+from embodied.tasks.labels import SkillCall
+from embodied.tasks.navigate import NavGoal
+from embodied.world.kitchen import Kitchen
+from embodied.world.navigation import Map
+from embodied.world.predicates import held
+from embodied.world.robot import REST_TCP
+from embodied.world.scene import CONTROL_DT
+from policies.skill import Skill
+from policies.vec_env import CONFIRM
+
+OnStep = Callable[[float], None]
+"""Called after every control step with the seconds since the skill began."""
+_PATIENCE = 1.5  # of the training horizon: a kitchen is allowed more time than an episode
+_WITHDRAW = 40  # control steps
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a skill ended."""
+
+    success: bool
+    reason: str
+    steps: int
+    """Control steps at 25 Hz."""
+
+
+class Executor:
+    """Runs skills in one kitchen.
+
+    Args:
+        skills: a loaded skill per family.
+    """
+
+    def __init__(self, kitchen: Kitchen, skills: Mapping[str, Skill]) -> None:
+        self.kitchen, self.skills = kitchen, skills
+        self.map = Map.from_model(kitchen.model)
+
+    def run(self, call: SkillCall, on_step: OnStep | None = None) -> Outcome:
+        """Carries out the call; returns when it succeeded, cannot succeed any more, or ran out of time."""
+        request = ground(call, self.kitchen)
+        if not request.present:
+            return Outcome(False, _absence(call, self.kitchen), 0)
+        tick = on_step or (lambda seconds: None)
+        if call.family == "navigate":
+            return self._navigate(request, tick)
+        assert request.goal is not None
+        if call.family == "pick":
+            return self._arm(request.goal, pick, self.skills["pick"], pick.PickTask.horizon, tick)
+        return self._place(request, tick)
+
+    def _place(self, request: Request, tick: OnStep) -> Outcome:
+        goal = request.goal
+        assert goal is not None
+        before = bool(held(self.kitchen.state, goal.index, goal.half)[0])
+        outcome = self._arm(goal, place, self.skills["place"], place.PlaceTask.horizon, tick)
+        if outcome.success and not before:
+            return Outcome(False, "the gripper did not hold it", outcome.steps)
+        return outcome
+
+    def _navigate(self, request: Request, tick: OnStep) -> Outcome:
+        kitchen, skill = self.kitchen, self.skills["navigate"]
+        assert request.stand is not None
+        goal = NavGoal.plan(self.map, request.stand, float(kitchen.state.drawer[0]))
+        carried = kitchen.holding()
+        confirmed = 0
+        for step in range(1, int(navigate.NavigateTask.horizon * _PATIENCE) + 1):
+            action = skill.act(navigate.observe(kitchen.state, goal))
+            kitchen.control.move_base(navigate.command(kitchen.state, action, goal), kitchen.state)
+            kitchen.step()
+            tick(step * CONTROL_DT)
+            if bool(navigate.failure(kitchen.state, goal)[0]):
+                return Outcome(False, "the base touched something", step)
+            confirmed = confirmed + 1 if bool(navigate.success(kitchen.state, goal)[0]) else 0
+            if confirmed >= CONFIRM:
+                if carried is not None and kitchen.holding() != carried:
+                    return Outcome(False, f"the {carried} was lost on the way", step)
+                return Outcome(True, "", step)
+        return Outcome(False, "did not get there in time", step)
+
+    def _arm(self, goal: Goal, task: object, skill: Skill, horizon: int, tick: OnStep) -> Outcome:
+        """Runs an arm skill whose module `task` has observe, success and failure."""
+        kitchen, confirmed, reason = self.kitchen, 0, "ran out of time"
+        step = 0
+        for step in range(1, int(horizon * _PATIENCE) + 1):
+            obs = task.observe(kitchen.state, goal, kitchen.control)  # type: ignore[attr-defined]
+            kitchen.control.move_arm(skill.act(obs), kitchen.state)
+            kitchen.step()
+            tick(step * CONTROL_DT)
+            confirmed = confirmed + 1 if bool(task.success(kitchen.state, goal)[0]) else 0  # type: ignore[attr-defined]
+            if confirmed >= CONFIRM:
+                return Outcome(True, "", step)
+            if bool(task.failure(kitchen.state, goal)[0]):  # type: ignore[attr-defined]
+                reason = "it fell or got out of reach"
+                break
+        return Outcome(False, reason, step + self._withdraw(tick, step))
+
+    def _withdraw(self, tick: OnStep, before: int) -> int:
+        """After a failed arm skill the target is led back to rest: not a policy but a reflex of the
+        controller, so that the next skill starts from where it was trained to."""
+        kitchen = self.kitchen
+        rest = torch.tensor(REST_TCP)
+        grip = -1.0 if kitchen.holding() else 1.0
+        for step in range(1, _WITHDRAW + 1):
+            offset = rest - kitchen.state.tcp_pos
+            rising = (
+                offset[:, 2:] > 0.12
+            )  # up before back: the fingers may be beside something tall
+            move = torch.where(rising, torch.tensor([[0.0, 0.0, 1.0]]), offset * 12).clamp(-1, 1)
+            action = torch.cat([move, torch.zeros(1, 1), torch.full((1, 1), grip)], -1)
+            kitchen.control.move_arm(action, kitchen.state)
+            kitchen.step()
+            tick((before + step) * CONTROL_DT)
+            if float(offset.norm()) < 0.03:
+                break
+        return step
+
+
+def _absence(call: SkillCall, kitchen: Kitchen) -> str:
+    if call.kind in ("put down", "bring", "place") and kitchen.holding() is None:
+        return "the gripper is empty"
+    if call.obj is not None and call.obj not in kitchen.index:
+        return f"there is no {call.obj} here"
+    return "there is no surface in front of the robot"

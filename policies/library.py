@@ -1,0 +1,32 @@
+"""The skill library: one released skill per family, shipped ones by default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from policies.skill import Skill
+
+SHIPPED = Path(__file__).parent / "skills"
+"""Folder of the shipped skills, one per family."""
+
+
+def load_library(folders: Mapping[str, Path] | None = None) -> dict[str, Skill]:
+    """All families' skills; `folders` replaces single ones.
+
+    Raises:
+        UsageError: a folder is no skill, or a skill of another family than it is given for.
+    """
+    from embodied.errors import UsageError
+    from embodied.tasks import registry
+
+    chosen = dict(folders or {})
+    library = {}
+    for family in registry.families():
+        skill = Skill.load(chosen.get(family, SHIPPED / family))
+        if skill.card.family != family:
+            raise UsageError(
+                f"{skill.folder} holds a skill for {skill.card.family}, not for {family}."
+            )
+        library[family] = skill
+    return library

@@ -1,0 +1,253 @@
+"""Training one skill from nothing to a released folder: PPO, fresh-start evaluation, success head.
+
+What a training leaves in its run folder: ``tb/`` (TensorBoard), ``checkpoints/`` (whole or absent, the
+last two), ``metrics.jsonl`` and, at the end, ``skill/``. A training that was killed goes on from its
+last checkpoint: optimiser, learning-rate position and generators are restored, the episodes under way
+begin anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import configure
+
+from embodied.errors import UsageError
+from embodied.tasks import registry
+from policies.ppo import BatchPPO, make_ppo
+from policies.rollouts import Act, Episodes, run_episodes
+from policies.skill import (
+    AFFORDANCE,
+    POLICY,
+    Figure,
+    Skill,
+    SkillCard,
+    Training,
+    mean_of_ppo,
+    save_skill,
+)
+from policies.vec_env import TaskVecEnv
+
+Progress = Callable[[int, dict[str, float]], None]
+_VERSIONS = ("mujoco", "stable-baselines3", "torch", "numpy")
+
+
+@dataclass(frozen=True)
+class TrainerCfg:
+    """Settings of one training. Steps are environment steps over all simulations."""
+
+    family: str
+    seed: int = 0
+    num_envs: int = 512
+    threads: int = 0
+    """Of the simulation pool; 0 is one per CPU."""
+    torch_threads: int = 1
+    steps: int = 0
+    """0 takes the family's own budget."""
+    device: str = "cpu"
+    eval_episodes: int = 1024
+    checkpoint_every: int = 200_000
+    skills: dict[str, Path] = field(default_factory=dict)
+    """Skill folders that starts are made with: placing begins where this pick ends."""
+
+
+def train(
+    cfg: TrainerCfg, folder: Path, command: str, progress: Progress, say: Callable[[str], None]
+) -> SkillCard:
+    """Trains, evaluates and writes ``folder/skill``; goes on from a checkpoint in the folder.
+
+    Args:
+        command: recorded in the skill's card as the way to make it again.
+        progress: called after every rollout with the steps so far and the learner's figures.
+        say: called with each stage's one-line news.
+    """
+    torch.set_num_threads(cfg.torch_threads)
+    spec = registry.family(cfg.family)
+    steps = cfg.steps or spec.steps
+    kwargs = _start_kwargs(cfg)
+    task = spec.make(cfg.num_envs, cfg.seed, cfg.threads, **kwargs)
+    env = TaskVecEnv(task, seed=cfg.seed, gamma=spec.gamma)
+    model, minutes = _resume_or_start(cfg, env, folder, spec.ppo, steps)
+    if model.num_timesteps:
+        say(f"going on from the checkpoint at {model.num_timesteps:,} steps")
+    model.set_logger(configure(str(folder / "tb"), ["tensorboard"]))
+    keeper = _Keeper(cfg, env, folder, progress, minutes)
+    if model.num_timesteps < steps:
+        model.learn(steps - model.num_timesteps, callback=keeper, reset_num_timesteps=False)
+        keeper.checkpoint()
+    minutes = keeper.minutes()
+    net = mean_of_ppo(model.policy)
+    act: Act = torch.no_grad()(net.forward)
+    say(f"trained {model.num_timesteps:,} steps in {minutes:.1f} min; evaluating on fresh starts")
+    fresh = spec.make(
+        max(160, cfg.num_envs // 16 * 16), cfg.seed + 10_000, cfg.threads, easy=0.0, **kwargs
+    )
+    figures = evaluate(fresh, act, cfg.eval_episodes, cfg.seed + 20_000)
+    say(f"success {describe(figures['all'])}; rolling out for the success head")
+    card = SkillCard(
+        family=cfg.family,
+        obs_dim=task.obs_dim,
+        act_dim=task.act_dim,
+        hidden=[layer.out_features for layer in net if isinstance(layer, torch.nn.Linear)][:-1],
+        training=_provenance(cfg, command, model.num_timesteps, minutes),
+        figures=figures,
+    )
+    skill = folder / "skill"
+    save_skill(skill, card, {POLICY: net.state_dict()})
+    from policies import affordance
+
+    head, facts = affordance.train(cfg.family, act, seed=cfg.seed, threads=cfg.threads, log=say)
+    card = card.model_copy(update={"affordance": facts})
+    save_skill(skill, card, {POLICY: net.state_dict(), AFFORDANCE: head})
+    return card
+
+
+def describe(figure: Figure) -> str:
+    """A rate with its interval in words."""
+    return f"{figure.rate:.1%} of {figure.episodes} (95 % {figure.low:.1%} to {figure.high:.1%})"
+
+
+def evaluate(task: Any, act: Act, episodes: int, seed: int) -> dict[str, Figure]:
+    """Success over all fresh starts, per label of the task's simulations (objects, kinds)."""
+    per_env = max(1, -(-episodes // task.num_envs))
+    ended: Episodes = run_episodes(task, act, per_env, seed)
+    figures = {"all": ended.figure()}
+    for group, labels in task.labels().items():
+        names = np.asarray(labels)[ended.rows]
+        for name in sorted(set(labels)):
+            figures[f"{group}: {name}"] = ended.figure(names == name)
+    return figures
+
+
+def _start_kwargs(cfg: TrainerCfg) -> dict[str, Any]:
+    """What the family's reset distribution needs from other skills."""
+    if cfg.family != "place":
+        return {}
+    if "pick" not in cfg.skills:
+        raise UsageError(
+            "Placing is trained from where picks end: train pick first, or name it with --pick."
+        )
+    return {"pick": Skill.load(cfg.skills["pick"]).act}
+
+
+def _provenance(cfg: TrainerCfg, command: str, steps: int, minutes: float) -> Training:
+    return Training(
+        command=command,
+        steps=steps,
+        minutes=round(minutes, 1),
+        seed=cfg.seed,
+        hardware=f"{os.cpu_count()} cores, {platform.machine()}, {cfg.device}",
+        versions={name: version(name) for name in _VERSIONS},
+    )
+
+
+# ---- checkpoints ---------------------------------------------------------------------------------
+
+
+def _resume_or_start(
+    cfg: TrainerCfg, env: TaskVecEnv, folder: Path, settings: dict[str, Any], steps: int
+) -> tuple[BatchPPO, float]:
+    """The learner, new or from the last checkpoint, and the minutes it has trained."""
+    start = settings.get("learning_rate", 1e-3)
+    # decayed to a tenth: the last stretch polishes
+    schedule = LinearDecay(start, start * 0.1, steps)
+    found = sorted((folder / "checkpoints").glob("step_*"))
+    if not found:
+        return make_ppo(env, cfg.seed, cfg.device, **{**settings, "learning_rate": schedule}), 0.0
+    model = BatchPPO.load(
+        found[-1] / "ppo.zip",
+        env=env,
+        device=cfg.device,
+        custom_objects={"learning_rate": schedule},
+    )
+    saved = torch.load(found[-1] / "rng.pt", weights_only=True)
+    torch.set_rng_state(saved["torch"])
+    env.rng.set_state(saved["env"])
+    progress = json.loads((found[-1] / "progress.json").read_text())
+    np.random.seed(progress["steps"] % 2**32)
+    return model, progress["minutes"]
+
+
+@dataclass(frozen=True)
+class LinearDecay:
+    """Learning rate from `start` to `end` over `steps`, whatever part of them `learn` is called for."""
+
+    start: float
+    end: float
+    steps: int
+
+    def __call__(self, remaining: float) -> float:
+        """SB3 passes the remaining share of its own total."""
+        return self.end + (self.start - self.end) * max(0.0, min(1.0, remaining))
+
+
+class _Keeper(BaseCallback):
+    """Reports progress after every rollout and keeps the last two checkpoints."""
+
+    def __init__(
+        self, cfg: TrainerCfg, env: TaskVecEnv, folder: Path, progress: Progress, minutes: float
+    ) -> None:
+        super().__init__()
+        self._cfg, self._env, self._folder, self._progress = cfg, env, folder, progress
+        self._before, self._began = minutes, time.monotonic()
+        self._next = cfg.checkpoint_every
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+
+    def minutes(self) -> float:
+        """Training time so far, over all parts."""
+        return self._before + (time.monotonic() - self._began) / 60
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        model = self.model
+        success = float(np.mean(model.ep_success_buffer or [0.0]))
+        length = float(np.mean([info["l"] for info in model.ep_info_buffer or [{"l": 0}]]))
+        figures = {"success": success, "length": length}
+        for name, value in self._env.term_means.items():
+            model.logger.record(f"terms/{name}", value)
+        model.logger.record("rollout/success", success)
+        with (self._folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(
+                json.dumps({"steps": self.num_timesteps, **figures, **self._env.term_means}) + "\n"
+            )
+        self._progress(self.num_timesteps, figures)
+        if self.num_timesteps >= self._next:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Writes a checkpoint beside its final name, syncs it, renames it, drops all but two."""
+        self._next = self.num_timesteps + self._cfg.checkpoint_every
+        root = self._folder / "checkpoints"
+        final = root / f"step_{self.num_timesteps:010d}"
+        if final.exists():
+            return
+        part = root / f".{final.name}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        self.model.save(part / "ppo.zip")
+        torch.save(
+            {"torch": torch.get_rng_state(), "env": self._env.rng.get_state()}, part / "rng.pt"
+        )
+        (part / "progress.json").write_text(
+            json.dumps({"steps": self.num_timesteps, "minutes": self.minutes()})
+        )
+        for path in part.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        part.rename(final)
+        for old in sorted(root.glob("step_*"))[:-2]:
+            shutil.rmtree(old)
