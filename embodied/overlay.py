@@ -1,7 +1,7 @@
 """What is drawn onto a video frame: the head camera, and a band that tells what is going on.
 
 Nothing covers the action: the head camera sits in the upper right corner of the room view, and the
-band is added below it. Colours are RGB.
+band is added above it, because players lay their controls over the lower edge. Colours are RGB.
 """
 
 from __future__ import annotations
@@ -63,14 +63,15 @@ def compose(room: np.ndarray, head: np.ndarray | None, overlay: Overlay) -> np.n
     height, width = room.shape[:2]
     out_width, out_height = frame_size((width, height))
     frame = np.empty((out_height, out_width, 3), np.uint8)
-    frame[:height] = room[:, :out_width]
-    frame[height:] = _band(out_width, out_height - height, replace(overlay, sim_time=0.0))
+    top = out_height - height
+    frame[:top] = _band(out_width, top, replace(overlay, sim_time=0.0))
+    frame[top:] = room[:, :out_width]
     scale = out_width / 640
     clock = f"{overlay.sim_time:.1f} s"
-    _text(frame, clock, out_width - round(14 * scale), height + round(22 * scale), 12 * scale,
-          MUTED, align="right")  # fmt: skip
+    x, y = out_width - round(14 * scale), round(22 * scale)
+    _text(frame, clock, x, y, 12 * scale, MUTED, align="right")
     if head is not None:
-        _inset(frame, head, scale)
+        _inset(frame, head, top, scale)
     return frame
 
 
@@ -85,7 +86,7 @@ def _band(width: int, height: int, overlay: Overlay) -> np.ndarray:
     band = np.full((height, width, 3), BAND, np.uint8)
     scale, pad = width / 640, round(14 * width / 640)
     bars_x = width - round(236 * scale)
-    band[: max(1, round(scale))] = TRACK
+    band[-max(1, round(scale)) :] = TRACK
 
     _text(band, overlay.instruction, pad, round(22 * scale), 14 * scale, INK, 600,
           room=width - pad - round(130 * scale))  # fmt: skip
@@ -148,12 +149,12 @@ def _pill(image: np.ndarray, x0: int, y0: int, x1: int, y1: int, color: Color) -
     cv2.line(image, (x0 + r, middle), (max(x1 - r, x0 + r), middle), color, 2 * r, cv2.LINE_AA)
 
 
-def _inset(frame: np.ndarray, head: np.ndarray, scale: float) -> None:
-    """Draw the head camera's view with a thin border and a caption, upper right."""
+def _inset(frame: np.ndarray, head: np.ndarray, top: int, scale: float) -> None:
+    """Draw the head camera's view with a thin border and a caption, upper right below `top`."""
     width = round(176 * scale)
     height = round(width * head.shape[0] / head.shape[1])
     margin, border, strip = round(12 * scale), max(1, round(1.5 * scale)), round(17 * scale)
-    x0, y0 = frame.shape[1] - margin - width, margin
+    x0, y0 = frame.shape[1] - margin - width, top + margin
     shrinks = head.shape[1] > width
     small = cv2.resize(
         head, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
