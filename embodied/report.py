@@ -96,11 +96,11 @@ def view(events: Sequence[Event]) -> dict[str, Any]:
     first = _last(events, "run_started")
     last = _last(events, "run_ended")
     steps = [_step(events, decision) for decision in events if decision["type"] == "decision"]
-    total = max([step["start"] + step["seconds"] for step in steps], default=0.0)
+    total = max((step["stop"] for step in steps), default=0.0)
     for index, step in enumerate(steps):
         step["index"] = index
         step["left"] = 100 * step["start"] / total if total else 0.0
-        step["width"] = 100 * step["seconds"] / total if total else 0.0
+        step["width"] = 100 * (step["stop"] - step["start"]) / total if total else 0.0
     word, tone = VERDICTS.get(str(last.get("outcome", "")), (str(last.get("outcome")), "warn"))
     reason = str(last.get("reason") or "")
     if not last:
@@ -123,6 +123,10 @@ def _step(events: Sequence[Event], decision: Event) -> dict[str, Any]:
     begun, ended = _last(same, "skill_started"), _last(same, "skill_ended")
     chosen = decision.get("chosen")
     outcome = str(ended.get("outcome", "unfinished" if begun else ""))
+    start = _time(begun or decision)
+    seconds = max(_number(ended.get("sim_seconds")), 0.0)
+    # The film holds its picture at decisions, so a skill may last longer there than in the world.
+    stop = max(_time(ended), start) if "video_time" in ended else start + seconds
     return {
         "number": number,
         "chosen": str(chosen) if chosen else None,
@@ -138,8 +142,9 @@ def _step(events: Sequence[Event], decision: Event) -> dict[str, Any]:
         "outcome": outcome,
         "tone": TONES.get(outcome, "warn"),
         "reason": str(ended.get("reason") or ""),
-        "start": _time(begun or decision),
-        "seconds": max(_number(ended.get("sim_seconds")), 0.0),
+        "start": start,
+        "stop": stop,
+        "seconds": seconds,
         "after": _places(ended.get("facts")),
     }
 

@@ -101,6 +101,19 @@ def test_the_video_is_beside_it_and_every_skill_seeks_to_its_start(tmp_path: Pat
     assert page.attributes("data-t") == ["0.5", "0.5"]
 
 
+def test_the_timeline_follows_the_video_where_its_time_is_known(tmp_path: Path) -> None:
+    with Trace(tmp_path / "events.jsonl") as trace:
+        for step, (start, stop) in enumerate([(1.0, 4.0), (6.0, 8.0)], 1):
+            trace.emit("decision", step=step, chosen="x", rows=[])
+            trace.emit("skill_started", step=step, sim_time=0, video_time=start)
+            trace.emit("skill_ended", step=step, sim_seconds=1, video_time=stop, outcome="success")
+    (tmp_path / "rollout.mp4").write_bytes(b"")
+    page = page_of(tmp_path)
+    assert page.attributes("data-t") == ["1.0", "6.0", "1.0", "6.0"]
+    spans = [attrs["style"] for tag, attrs in page.tags if attrs.get("class") == "segment good"]
+    assert spans == ["left:12.500%;width:37.500%", "left:75.000%;width:25.000%"]
+
+
 def test_nothing_in_the_log_becomes_markup(tmp_path: Path) -> None:
     page = page_of(write_run(tmp_path, text=EVIL))
     assert len(page.scripts) == 1
