@@ -56,8 +56,10 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
     offset = state.tcp_pos - grasp
     near = 1 - torch.tanh(5 * offset.norm(dim=-1))
     close = 1 - torch.tanh(12 * offset.norm(dim=-1))
-    # a pinch at the rim slips when lifted: a grasp is worth what it is deep
-    deep = torch.exp(-(offset.norm(dim=-1) / 0.025).square())
+    # a pinch at the rim or across the wide side slips when lifted: a grasp is worth what it is
+    # deep and aligned
+    aligned = torch.cos(2 * yaw_error(state, goal)).clamp_min(0)
+    deep = torch.exp(-(offset.norm(dim=-1) / 0.025).square()) * aligned
     grasped = held(state, goal.index, goal.half).float() * deep
     height = (bottom(state, goal.index, goal.half) - goal.spot[:, 2]).clamp(0, 0.2) / 0.2
     rest = 1 - torch.tanh(4 * (state.tcp_pos - torch.tensor(REST_TCP)).norm(dim=-1))
@@ -66,8 +68,8 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
     tipped = (quat_up(pick_out(state.object_quat, goal.index)) < 0.9) & (goal.shape[:, 1] < 0.5)
     speed = pick_out(state.object_vel, goal.index).norm(dim=-1)
     return {
-        "reach": near + close,
-        "align": 0.5 * torch.cos(2 * yaw_error(state, goal)) * near,
+        "reach": near + close * aligned,
+        "align": torch.cos(2 * yaw_error(state, goal)) * near,
         "open": 0.4 * open_before,
         "grasp": 3.0 * grasped,
         "lift": 4.0

@@ -17,7 +17,7 @@ from embodied.world.state import State, rotate
 ARM_ACTIONS = 5  # dx, dy, dz, dyaw, gripper
 BASE_ACTIONS = 3  # forward, left, turn
 STEP_POS = 0.03  # m a control step at full action
-STEP_YAW = 0.15  # rad a control step
+STEP_YAW = 0.18  # rad a control step
 STEP_FINGER = 0.008  # m a control step, each finger
 LEASH_POS, LEASH_YAW = 0.03, 0.25  # m, rad: one opposite step undoes any push, so noise explores
 WORKSPACE = ((0.34, -0.35, 0.08), (0.86, 0.35, 1.14))  # m, base frame
