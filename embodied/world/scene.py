@@ -59,9 +59,13 @@ def kitchen_spec(instances: Sequence[str], visuals: bool = True) -> mujoco.MjSpe
     _physics(spec)
     if not visuals:
         for geom in list(spec.geoms):
-            if geom.classname.name == "look":
+            if geom.classname.name in ("look", "near"):
                 spec.delete(geom)
     spec.attach(fetch_spec(visuals), frame=spec.worldbody.add_frame(), prefix="robot/")
+    if visuals:
+        from embodied.world import looks  # draws textures with OpenCV; training never needs it
+
+        looks.dress_kitchen(spec)
     for instance in instances:
         name = catalogue.kind(instance)
         if name not in catalogue.objects():
@@ -69,6 +73,8 @@ def kitchen_spec(instances: Sequence[str], visuals: bool = True) -> mujoco.MjSpe
                 f"The kitchen has no '{name}'; known objects: {', '.join(catalogue.objects())}."
             )
         add_object(spec, instance, catalogue.objects()[name])
+        if visuals:
+            looks.dress(spec, instance, catalogue.objects()[name])
     return spec
 
 
