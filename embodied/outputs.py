@@ -115,11 +115,24 @@ def describe_run(folder: Path, config: Any, argv: Sequence[str] | None = None) -
         config: the command's config: a dataclass or a mapping of plain values.
         argv: the command's words as typed; None for those of this process.
     """
-    words = [Path(sys.argv[0]).name, *sys.argv[1:]] if argv is None else list(argv)
+    words = typed_command(sys.orig_argv) if argv is None else list(argv)
     write_text(folder / "config.yaml", yaml.safe_dump(plain(config), sort_keys=False))
     write_json(folder / "system.json", system_facts())
     # Last: its presence is what marks the folder as taken.
     write_text(folder / "command.txt", shlex.join(words) + "\n")
+
+
+def typed_command(orig_argv: Sequence[str]) -> list[str]:
+    """Return the words that start this command again from any folder.
+
+    Args:
+        orig_argv: `sys.orig_argv`: the interpreter, its flags, then a script or `-m module`.
+    """
+    words = list(orig_argv)
+    if "-m" in words:
+        return ["python", *words[words.index("-m") :]]
+    script = next((i for i, word in enumerate(words) if Path(word).name == "embodied"), None)
+    return words if script is None else ["embodied", *words[script + 1 :]]
 
 
 def system_facts() -> dict[str, Any]:

@@ -90,6 +90,21 @@ def test_describe_run_writes_three_files_that_read_back(tmp_path: Path) -> None:
     assert system["cores"] >= 1
 
 
+@pytest.mark.parametrize(
+    ("started_as", "again"),
+    [
+        (
+            ["/v/bin/python3", "-X", "dev", "-m", "embodied.run", "a b"],
+            "python -m embodied.run a b",
+        ),
+        (["/v/bin/python3", "/v/bin/embodied", "run", "a b"], "embodied run a b"),
+        (["python", "script.py", "x"], "python script.py x"),
+    ],
+)
+def test_the_typed_command_starts_it_again(started_as: list[str], again: str) -> None:
+    assert " ".join(outputs.typed_command(started_as)) == again
+
+
 def test_a_failed_atomic_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "weights.bin"
     target.write_bytes(b"old")
