@@ -21,7 +21,8 @@ RULES = (
     "object at a time and tries again, or another way, when a skill fails."
 )
 
-EXAMPLES = """\
+EXAMPLES = tuple(
+    """\
 Scene: close counter: nothing; far counter: tea; table: orange; trash: nothing; user: nothing; \
 drawer: nothing. Robot at the table, holding nothing.
 Person: Could I have the orange?
@@ -82,16 +83,20 @@ Robot:
 (success)
 4. bring it to you
 (success)
-5. done
-"""
+5. done""".split("\n\n")
+)
 
 
-def render(prompt: Prompt) -> str:
-    """The whole prompt as one text; the next label continues it after a space."""
-    return f"{RULES}\n\n{EXAMPLES}\n{situation(prompt)}"
+def render(prompt: Prompt, shots: int | None = None) -> str:
+    """The whole prompt as one text; the next label continues it after a space.
+
+    Args:
+        shots: how many of the examples to show; None shows all.
+    """
+    return "\n\n".join([RULES, *EXAMPLES[:shots], situation(prompt)])
 
 
-def chat(prompt: Prompt) -> tuple[list[dict[str, str]], str]:
+def chat(prompt: Prompt, shots: int | None = None) -> tuple[list[dict[str, str]], str]:
     """For chat models: the messages so far, and how the model's own answer has begun.
 
     The answer's beginning is the robot's log, so that the next label continues it as in `render`.
@@ -99,7 +104,7 @@ def chat(prompt: Prompt) -> tuple[list[dict[str, str]], str]:
     asked, log = situation(prompt).split("\nRobot:", 1)
     return [
         {"role": "system", "content": f"{RULES} Continue the log in the form of the examples."},
-        {"role": "user", "content": f"{EXAMPLES}\n{asked}"},
+        {"role": "user", "content": "\n\n".join([*EXAMPLES[:shots], asked])},
     ], f"Robot:{log}"
 
 

@@ -1,0 +1,209 @@
+"""Any causal language model of the Hugging Face kind, in this process, by hub id or folder.
+
+It continues the few-shot prompt with each label; chat models get the prompt through their template
+with the log as the beginning of their answer. Label and terminator are tokenised together with the
+prompt, so no merge at the seam shifts probability. Remote code of a model is never run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from embodied.errors import EnvironmentFault, UsageError
+from embodied.tasks.labels import SkillCall
+from planners import prompt as prompts
+from planners.model import Prompt, Scores, normalise
+from planners.scoring import Scored, Strategy, common_prefix, expanded
+
+Normalisation = Literal["sum", "mean", "pmi"]
+
+
+@dataclass(frozen=True)
+class HuggingFaceCfg:
+    """normalisation: of a label's log-probability. `sum` is SayCan's; `mean` divides by the number
+        of tokens; `pmi` subtracts what the label scores without scene and instruction.
+    temperature: of the softmax over the labels.
+    chunk: labels per forward pass; memory grows with it.
+    device: `auto` is the GPU if there is one. dtype: `auto` is float32 on the CPU, and the model's
+        own on a GPU.
+    chat: None uses the chat template if the tokenizer has one.
+    """
+
+    normalisation: Normalisation = "sum"
+    temperature: float = 1.0
+    chunk: int = 32
+    device: str = "auto"
+    dtype: str = "auto"
+    chat: bool | None = None
+
+
+class HuggingFace:
+    """A `LanguageModel` over a transformers causal LM and its tokenizer."""
+
+    # text models tend to call half-finished work done; see planners/saycan.py
+    done_lead = 4.0
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        name: str = "hf",
+        cfg: HuggingFaceCfg | None = None,
+        strategy: Strategy = expanded,
+    ) -> None:
+        self.name, self.cfg, self.strategy = name, cfg or HuggingFaceCfg(), strategy
+        self.model, self.tokenizer = model.eval(), tokenizer
+        has_template = bool(getattr(tokenizer, "chat_template", None))
+        self.chat = has_template if self.cfg.chat is None else self.cfg.chat
+        if self.chat and not has_template:
+            raise UsageError(f"{name} has no chat template; leave `chat` off to use it as it is.")
+        self._opening = self._specials()
+        self._neutral: dict[tuple[str, ...], Scored] = {}
+
+    @classmethod
+    def load(cls, source: str, cfg: HuggingFaceCfg | None = None) -> HuggingFace:
+        """Load model and tokenizer.
+
+        Args:
+            source: a folder, or an id on the hub (downloaded once, then read from the cache).
+        Raises:
+            UsageError: no such folder or id, or not a causal language model.
+            EnvironmentFault: the hub cannot be reached and the cache has no copy.
+        """
+        from transformers import AutoModelForCausalLM, AutoTokenizer  # takes seconds to import
+
+        cfg = cfg or HuggingFaceCfg()
+        gpu = torch.cuda.is_available()
+        device = cfg.device if cfg.device != "auto" else "cuda" if gpu else "cpu"
+        own = "auto" if device != "cpu" else torch.float32
+        dtype = own if cfg.dtype == "auto" else getattr(torch, cfg.dtype)
+        folder = Path(source).expanduser()
+        where = str(folder) if folder.is_dir() else source
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(where)
+            model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype)
+        except (OSError, ValueError, KeyError) as error:
+            raise _load_error(source, folder.is_dir(), error) from error
+        return cls(model.to(device), tokenizer, f"hf:{source}", cfg)
+
+    def describe(self) -> str:
+        """One line: what was chosen automatically, and why."""
+        device, dtype = self.model.device, str(self.model.dtype).removeprefix("torch.")
+        why = "" if device.type != "cpu" or self.cfg.device != "auto" else " (no GPU found)"
+        form = "through its chat template" if self.chat else "as a base model (no chat template)"
+        return f"{self.name} on {device}{why}, {dtype}, prompted {form}"
+
+    def score(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Scores:
+        """See `LanguageModel.score`.
+
+        Raises:
+            UsageError: even without examples the prompt is longer than the model's context.
+        """
+        labels = tuple(call.label for call in calls)
+        scored = self._score_text(self._fitting(prompt, labels), labels)
+        values, tokens, passes = scored.logp, scored.tokens, scored.calls
+        if self.cfg.normalisation == "mean":
+            values = values / scored.lengths
+        if self.cfg.normalisation == "pmi":
+            if labels not in self._neutral:
+                base = self._neutral[labels] = self._score_text(prompts.neutral(), labels)
+                tokens, passes = tokens + base.tokens, passes + base.calls
+            values = values - self._neutral[labels].logp
+        logp = normalise(np.asarray(values), self.cfg.temperature)
+        return Scores(logp, tokens, passes)
+
+    def text(self, prompt: Prompt, shots: int | None = None) -> str:
+        """Exactly what the model reads before a label, special tokens of the template included."""
+        if not self.chat:
+            return prompts.render(prompt, shots)
+        messages, begun = prompts.chat(prompt, shots)
+        try:
+            return self._through_template(messages, begun)
+        except Exception as error:  # templates raise whatever they like
+            if "system" not in str(error).lower() and "role" not in str(error).lower():
+                raise
+            system, user = messages  # some templates know no system role
+            both = f"{system['content']}\n\n{user['content']}"
+            return self._through_template([{"role": "user", "content": both}], begun)
+
+    def _through_template(self, messages: list[dict[str, str]], begun: str) -> str:
+        return self.tokenizer.apply_chat_template(
+            [*messages, {"role": "assistant", "content": begun}],
+            continue_final_message=True,
+            tokenize=False,
+            enable_thinking=False,
+        )
+
+    def _fitting(self, prompt: Prompt, labels: Sequence[str]) -> str:
+        """The text with as many examples as the context holds."""
+        room = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
+        longest = max(len(self._encode(prompts.continuation(label))) for label in labels)
+        size = 0
+        for shots in range(len(prompts.EXAMPLES), -1, -1):
+            text = self.text(prompt, shots)
+            size = len(self._encode(text)) + len(self._opening) + longest
+            if size <= room:
+                return text
+        raise UsageError(
+            f"{self.name} reads {room} tokens at once, and the prompt alone has {size}; "
+            "choose a model with a longer context."
+        )
+
+    def _score_text(self, text: str, labels: Sequence[str]) -> Scored:
+        """Scores of `labels`, terminator included, as continuations of `text`."""
+        prefix, options = self.split(text, labels)
+        return self.strategy(self.model, prefix, options, self.cfg.chunk)
+
+    def split(self, text: str, labels: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+        """Token ids of what all continuations share with the prompt, and of what each adds."""
+        alone = [*self._opening, *self._encode(text)]
+        whole = [
+            [*self._opening, *self._encode(text + prompts.continuation(label))] for label in labels
+        ]
+        shared = common_prefix([alone, *whole])
+        return alone[:shared], [ids[shared:] for ids in whole]
+
+    def _encode(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def _specials(self) -> list[int]:
+        """What the tokenizer puts before a plain text; a template brings its own."""
+        if self.chat:
+            return []
+        plain, full = self._encode("a"), self.tokenizer("a")["input_ids"]
+        for i in range(len(full) - len(plain) + 1):
+            if full[i : i + len(plain)] == plain:
+                return list(full[:i])
+        return []
+
+
+def _load_error(source: str, is_folder: bool, error: Exception) -> Exception:
+    """What to tell a person whose model did not load."""
+    causes: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        causes.append(type(cause).__name__)
+        cause = cause.__cause__ or cause.__context__
+    reason = " ".join(str(error).split())[:300]
+    if is_folder:
+        return UsageError(f"The folder '{source}' holds no causal language model: {reason}")
+    unknown = {"RepositoryNotFoundError", "HFValidationError", "GatedRepoError"}
+    if (
+        unknown & set(causes)
+        or not isinstance(error, OSError)
+        or source.startswith(("/", ".", "~"))
+    ):
+        return UsageError(
+            f"There is no language model '{source}': no such folder, and no such public id on "
+            f"huggingface.co. Give a folder or an id such as 'Qwen/Qwen3-0.6B'. ({reason})"
+        )
+    return EnvironmentFault(
+        f"The model '{source}' is not on this machine and the hub cannot be reached; connect, or "
+        f"give the folder of a model, or use --llm embedded. ({reason})"
+    )
