@@ -26,7 +26,7 @@ class FollowCfg:
     azimuth_range: tuple[float, float] = (208.0, 285.0)
     clear: float = 58.0  # least angle between the view and the robot's heading
     far: tuple[float, float] = (5.1, -36.0)  # distance and elevation while driving
-    near: tuple[float, float] = (3.0, -33.0)  # ... while working
+    near: tuple[float, float] = (2.75, -33.0)  # ... while working
     driving: float = 0.25  # m/s: faster than this counts fully as driving
     lag: float = 0.7  # s, of the filter
 

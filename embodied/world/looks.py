@@ -20,6 +20,7 @@ from embodied.world.surfaces import add_texture, paint
 
 VISUAL_GROUP = 2  # drawn by every camera
 NEAR_GROUP = 1  # drawn by the robot's camera only: it stands between the room camera and the room
+_UNSET = (0.5, 0.5, 0.5, 1)  # MuJoCo's default colour, which lets the material's show
 SHADOW = "soft shadow"  # the material of contact shadows under what moves
 
 
@@ -45,9 +46,7 @@ def dress(spec: mujoco.MjSpec, instance: str, obj: ObjectSpec) -> None:
         material = spec.add_material(name=name, specular=look.shine, shininess=0.5)
         add_texture(spec, material, look.image(obj))
     geom = _visual(spec.body(instance), mujoco.mjtGeom.mjGEOM_MESH)
-    geom.meshname, geom.material = name, name
-    if obj.rgba[3] < 1:
-        geom.rgba = [1, 1, 1, 0.99]  # below 1, so that the renderer blends the texture's alpha
+    geom.meshname, geom.material, geom.rgba = name, name, _UNSET
     if obj.look == "fruit" and len(obj.look_colors) > 1:
         _stem(spec.body(instance), obj)
 
@@ -55,12 +54,6 @@ def dress(spec: mujoco.MjSpec, instance: str, obj: ObjectSpec) -> None:
 def dress_kitchen(spec: mujoco.MjSpec) -> None:
     """Paints the room and the robot of a composed kitchen."""
     paint(spec)
-    rows, columns = np.mgrid[:64, :64]
-    fade = np.clip(1 - np.hypot(rows - 31.5, columns - 31.5) / 31.5, 0, 1)
-    alpha = (255 * np.minimum(1, 1.6 * fade) ** 1.5).astype(np.uint8)
-    black = np.zeros((64, 64, 3), np.uint8)
-    material = spec.add_material(name=SHADOW, specular=0)
-    add_texture(spec, material, np.dstack([black, alpha]))
     _dress_robot(spec)
     _aim_head_camera(spec)
 
@@ -103,7 +96,7 @@ def _aim_head_camera(spec: mujoco.MjSpec) -> None:
 def _visual(body: mujoco.MjsBody, kind: mujoco.mjtGeom) -> mujoco.MjsGeom:
     """A geom without collision or mass, and without the defaults of the body's class."""
     geom = body.add_geom(type=kind, mass=0, group=VISUAL_GROUP)
-    geom.material, geom.rgba = "", [0.5, 0.5, 0.5, 1]
+    geom.material, geom.rgba = "", _UNSET
     geom.contype = geom.conaffinity = 0
     return geom
 

@@ -2,9 +2,9 @@
 
 One GL context and one upload of meshes and textures serve both cameras. Edges are smoothed by
 drawing `_OVERSAMPLING` times as large and averaging, which on software GL is half the price of
-multisampling and steadies the labels as well. The back end is chosen
-before anything of GL is imported: ``MUJOCO_GL`` where it is set, otherwise EGL without a display
-(software Mesa will do) and GLFW with one; `backend_reason` says which and why. What moves carries
+multisampling and steadies the labels as well. The back end is chosen here and
+not by MuJoCo: what ``MUJOCO_GL`` asks for, otherwise EGL (software Mesa will do); `backend_reason`
+says which and why. What moves carries
 soft contact shadows; MuJoCo's shadow maps would cost more than the whole frame does.
 
 Not covered: depth, segmentation, interactive viewing (``python -m mujoco.viewer`` does that).
@@ -22,6 +22,7 @@ import mujoco
 import numpy as np
 
 from embodied.errors import EnvironmentFault
+from embodied.world import gl
 from embodied.world.follow import Follow, FollowCfg
 from embodied.world.looks import NEAR_GROUP, VISUAL_GROUP
 from embodied.world.shadows import Shadows
@@ -30,16 +31,13 @@ HEAD_CAMERA = "robot/head_camera_rgb"
 _MAX_GEOMS = 1000
 _OVERSAMPLING = 1.25
 _FOLLOW = FollowCfg()
-_FIX = (
-    "set MUJOCO_GL=egl or MUJOCO_GL=osmesa; on Debian and Ubuntu: "
-    "apt install libegl1 libgl1-mesa-dri (or libosmesa6)"
-)
+_OFF = ("off", "disable", "disabled", "0", "false")
+_used: str = ""  # the sentence on the back end in use; empty before the first picture
 
 
 def backend_reason() -> str:
-    """One sentence: which GL back end is used and why."""
-    name, reason = _choose()
-    return f"Rendering with {name.upper()}: {reason}."
+    """One sentence: which GL back end draws, or will be tried first, and why."""
+    return _used or f"Rendering with {_candidates()[0].upper()}: {_why()}."
 
 
 class Cameras:
@@ -131,31 +129,38 @@ def _option(near: bool) -> mujoco.MjvOption:
     return option
 
 
-def _choose() -> tuple[str, str]:
-    asked = os.environ.get("MUJOCO_GL", "").strip().lower()
-    if asked:
-        return asked, "MUJOCO_GL asks for it"
+def _candidates() -> list[str]:
+    display = ["glfw"] if sys.platform != "linux" and not os.environ.get("MUJOCO_GL") else []
+    return display + gl.candidates(os.environ)
+
+
+def _why() -> str:
+    if os.environ.get("MUJOCO_GL"):
+        return "MUJOCO_GL asks for it"
     if sys.platform != "linux":
-        return "glfw", f"the usual one on {sys.platform}"
-    if os.environ.get("DISPLAY"):
-        return "glfw", "there is a display"
-    return "egl", "there is no display, and EGL needs none"
+        return f"the usual one on {sys.platform}"
+    return "it needs no display"
 
 
 def _gl_context(width: int, height: int) -> Any:
-    """A GL context of the chosen back end; without a stated wish, the other ones are tried too."""
-    name, _ = _choose()
-    stated = bool(os.environ.get("MUJOCO_GL"))
-    names = [name] if stated else [name, *(n for n in ("egl", "osmesa") if n != name)]
+    """A current GL context of the first back end that works."""
+    global _used
     faults = []
-    for candidate in names:
+    for name in _candidates():
+        if name in _OFF:
+            raise EnvironmentFault(
+                f"MUJOCO_GL={name} switches pictures off; unset it to have them."
+            )
         try:
-            context = import_module(f"mujoco.{candidate}").GLContext(width, height)
+            context = import_module(f"mujoco.{name}").GLContext(width, height)
             context.make_current()
         except Exception as error:  # each back end fails in its own way, AttributeError included
-            faults.append(f"{candidate}: {error}")
-            os.environ.pop("PYOPENGL_PLATFORM", None)
+            faults.append(f"{name} fails ({error})")
+            os.environ.pop("PYOPENGL_PLATFORM", None)  # left behind by the one that failed
             continue
-        os.environ.setdefault("MUJOCO_GL", candidate)  # so that child processes agree
+        _used = f"Rendering with {name.upper()}: {'; '.join([*faults, _why()])}."
         return context
-    raise EnvironmentFault(f"No GL for pictures ({'; '.join(faults)}). To get one: {_FIX}.")
+    raise EnvironmentFault(
+        f"No GL for pictures: {'; '.join(faults)}. "
+        f"Set MUJOCO_GL=egl or MUJOCO_GL=osmesa, or on Debian and Ubuntu: {gl.INSTALL}"
+    )

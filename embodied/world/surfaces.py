@@ -15,6 +15,7 @@ import numpy as np
 
 Color = Sequence[float]
 _RESOLUTION = 128  # floor pixels per metre
+_SHADE_RESOLUTION = 32  # of the shadows on it
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def add_texture(spec: mujoco.MjSpec, material: mujoco.MjsMaterial, image: np.nda
     texture.height, texture.width, texture.nchannel = image.shape
     texture.data = np.ascontiguousarray(image).tobytes()
     material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
-    material.rgba = [1, 1, 1, 1]
+    # an alpha below 1 tells the renderer to blend
+    material.rgba = [1, 1, 1, 1 if image.shape[2] == 3 else 0.99]
 
 
 def planks(color: Color, height: int, width: int, rows: int, length: int, seed: int) -> np.ndarray:
@@ -89,24 +91,29 @@ def _rug(image: np.ndarray, half: Sequence[float]) -> None:
 def _contact_shadow(
     spec: mujoco.MjSpec, half: Sequence[float], shape: tuple[int, ...]
 ) -> np.ndarray:
-    """Soft darkening (H, W) under and around everything that stands low above the floor."""
-    shade = np.ones(shape)
+    """Soft darkening (H, W) under and around every box that stands low above the floor.
+
+    Computed at a fraction of the floor's resolution, which blurring hides.
+    """
+    width, height = (int(2 * side * _SHADE_RESOLUTION) for side in half)
+    shade = np.ones((height, width), np.float32)
     for geom in spec.geoms:
-        if geom.classname.name != "look" or int(geom.type) != int(mujoco.mjtGeom.mjGEOM_BOX):
+        low = max(0.0, geom.pos[2] - geom.size[2])
+        is_box = int(geom.type) == int(mujoco.mjtGeom.mjGEOM_BOX)
+        if geom.classname.name != "look" or not is_box or low > 0.8 or geom.parent.joints:
             continue
-        body = geom.parent
-        low = geom.pos[2] - geom.size[2]
-        if body.joints or low > 0.8 or np.abs(geom.quat[1:]).max() > 0:
-            continue
-        low = max(0.0, low)
-        centre, reach = (geom.pos + body.pos)[:2], geom.size[:2]
-        mask = np.zeros(shape, np.float32)
-        x0, y0 = _pixel(half, centre[0] - reach[0], centre[1] + reach[1])
-        x1, y1 = _pixel(half, centre[0] + reach[0], centre[1] - reach[1])
-        mask[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)] = 1
-        mask = cv2.GaussianBlur(mask, (0, 0), _RESOLUTION * (0.06 + 0.16 * low))
+        centre = (geom.pos + geom.parent.pos)[:2]
+        x0, y0 = (centre - geom.size[:2] + half) * _SHADE_RESOLUTION
+        x1, y1 = (centre + geom.size[:2] + half) * _SHADE_RESOLUTION
+        mask = np.zeros_like(shade)
+        mask[_span(height - y1, height - y0), _span(x0, x1)] = 1
+        mask = cv2.GaussianBlur(mask, (0, 0), _SHADE_RESOLUTION * (0.06 + 0.16 * low))
         shade = np.minimum(shade, 1 - (0.62 - 0.40 * low) * mask)
-    return cv2.GaussianBlur(shade, (0, 0), 2)
+    return cv2.resize(shade, shape[1::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def _span(low: float, high: float) -> slice:
+    return slice(max(round(low), 0), max(round(high), 0))
 
 
 def _pixel(half: Sequence[float], x: float, y: float) -> tuple[int, int]:
@@ -201,6 +208,14 @@ def _bin_sign(color: Color) -> np.ndarray:
     return _bytes(image)
 
 
+def _soft_shadow(color: Color) -> np.ndarray:
+    """(64, 64, 4) black, fading out from the centre to a circle."""
+    rows, columns = np.mgrid[:64, :64]
+    fade = np.clip(1 - np.hypot(rows - 31.5, columns - 31.5) / 31.5, 0, 1)
+    alpha = np.minimum(1, 1.6 * fade) ** 1.5
+    return _bytes(np.dstack([np.zeros((64, 64, 3)), alpha]))
+
+
 def _bytes(image: np.ndarray) -> np.ndarray:
     return np.clip(np.asarray(image) * 255 + 0.5, 0, 255).astype(np.uint8)
 
@@ -215,4 +230,5 @@ _SURFACES: dict[str, Surface] = {
     "view": Surface(_view),
     "art": Surface(_art),
     "bin sign": Surface(_bin_sign),
+    "soft shadow": Surface(_soft_shadow),
 }

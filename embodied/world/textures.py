@@ -47,7 +47,7 @@ def can(name: str, base: Color, extras: Sequence[Color], side: int = 288) -> np.
 
 
 def bottle(name: str, liquid: Color, extras: Sequence[Color], side: int = 288) -> np.ndarray:
-    """(H, W, 4). Rows: cap 0-0.2, neck and shoulder 0.2-0.4, label 0.4-0.75, body to the bottom."""
+    """Rows: cap 0-0.2, neck and shoulder to 0.4, label to 0.75, body. Has alpha if liquid has."""
     label = extras[0] if extras else (0.97, 0.96, 0.92)
     cap = extras[1] if len(extras) > 1 else _contrast(liquid)
     image = _plain(side, side, liquid[:3])
@@ -61,10 +61,11 @@ def bottle(name: str, liquid: Color, extras: Sequence[Color], side: int = 288) -
     part[:6] = part[-6:] = _rgb(_mix(cap, label, 0.2))
     _write(part, letters(name), (0.08, 0.92, 0.18, 0.82), _contrast(label))
     image[top:end] = np.tile(part, (1, 3, 1))
-    alpha = np.full((side, side, 1), 255, np.uint8)
-    clear = int(255 * (liquid[3] if len(liquid) > 3 else 1))
-    alpha[side // 5 : top], alpha[end:] = clear, clear
-    return np.concatenate([image, alpha], -1)
+    if len(liquid) < 4 or liquid[3] == 1:
+        return image
+    alpha = np.full((side, side), 255, np.uint8)
+    alpha[side // 5 : top], alpha[end:] = (int(255 * liquid[3]),) * 2
+    return np.dstack([image, alpha])
 
 
 def bag(name: str, base: Color, extras: Sequence[Color], aspect: float = 1.55) -> np.ndarray:
