@@ -26,6 +26,7 @@ from embodied.world.state import State, rotate, wrap
 OBS_DIM = 24 + RAYS
 NEAR, ALIGNED = 0.04, 0.07  # m, rad (4 degrees): of the goal pose at success
 SLOW, SLOW_TURN = 0.03, 0.05  # m/s, rad/s at success
+SMOOTHING = 0.35  # of the way to the wanted velocity a control step: a filter of about 0.1 s
 
 
 @dataclass(frozen=True)
@@ -98,14 +99,20 @@ def holding(state: State) -> torch.Tensor:
     return (state.touch > TOUCH_FORCE).all(-1).float()
 
 
-def command(state: State, action: torch.Tensor, goal: NavGoal) -> torch.Tensor:
+def command(
+    state: State, action: torch.Tensor, goal: NavGoal, velocity: torch.Tensor
+) -> torch.Tensor:
     """(N, 3) base velocity command, body frame, of action (N, 3) in [-1, 1], behind the shield.
 
     Small actions are finer than large ones, for coming to rest.
+
+    Args:
+        velocity: (N, 3) what the controller commands now (`Controller.velocity`).
     """
     action = action.clamp(-1, 1)
     wanted = action * (0.2 + 0.8 * action.abs()) * torch.tensor(MAX_SPEED)
-    return shield(wanted, state.base_pose, goal.obstacles)
+    wanted = velocity + SMOOTHING * (wanted - velocity)
+    return shield(wanted, velocity, state, goal.obstacles)
 
 
 def success(state: State, goal: NavGoal) -> torch.Tensor:
@@ -133,6 +140,7 @@ def terms(
     place, turn = offset(state, goal)
     distance, speed = place.norm(dim=-1), state.base_vel
     progress = (left - remaining(state, goal)) / (MAX_SPEED[0] * CONTROL_DT)
+    ahead = speed[:, 0] / speed[:, :2].norm(dim=-1).clamp_min(0.05)
     near = torch.exp(-distance / 0.25)
     there = torch.exp(-(distance / NEAR).square() - (turn / ALIGNED).square())
     motion = speed[:, :2].norm(dim=-1) / 0.1 + speed[:, 2].abs() / 0.2
@@ -144,10 +152,10 @@ def terms(
         "align": near * torch.exp(-turn.abs() / 0.4),
         "there": 2.0 * there,
         "rest": 2.0 * there * torch.exp(-motion),
-        "forward": 0.2 * (speed[:, 0] / MAX_SPEED[0]) * (1 - near),
+        "forward": 0.4 * progress.clamp(0, 1) * ahead,
         "close": -0.5 * (1 - gap / 0.05).clamp(0, 1) * (1 - near),
         "touch": -20.0 * (gap <= 0).float(),
-        "jerk": -0.1 * (1 + holding(state)) * jerk,
+        "jerk": -0.15 * (1 + holding(state)) * jerk,
         "effort": -0.1 * (action.abs() - 1).clamp_min(0).square().sum(-1),
     }
 
@@ -160,14 +168,8 @@ class NavigateTask:
     act_dim = BASE_ACTIONS
     horizon = 350
     gamma: ClassVar[float] = 0.98
-    ppo: ClassVar[dict[str, Any]] = {
-        "gae_lambda": 0.95,
-        "policy_kwargs": {
-            "net_arch": [128, 128],
-            "activation_fn": torch.nn.ELU,
-            "log_std_init": -0.7,
-        },
-    }
+    ppo: ClassVar[Mapping[str, Any]] = {"gae_lambda": 0.95}
+    """What the trainer passes to `policies.ppo.make_ppo` beyond its defaults."""
 
     def __init__(
         self,
@@ -214,7 +216,7 @@ class NavigateTask:
         """See `Task.step`."""
         self._left = remaining(self.state, self.goal)
         self._last, self._action = self._action, action.clone()
-        self.carts.drive(command(self.state, action, self.goal))
+        self.carts.drive(command(self.state, action, self.goal, self.carts.velocity))
         self.state = self.carts.state()
 
     def rewards(self) -> Mapping[str, torch.Tensor]:

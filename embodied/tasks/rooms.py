@@ -12,6 +12,7 @@ from functools import cache
 
 import numpy as np
 import torch
+from scipy.ndimage import grey_dilation
 
 from embodied.tasks.arm import STAND
 from embodied.world import scene
@@ -133,8 +134,9 @@ def _random_room(rng: np.random.Generator) -> tuple[Map, torch.Tensor, torch.Ten
         room = Map(np.array([piece.box for piece in pieces]), np.array([p.tall for p in pieces]))
         goals = _clear(room, torch.tensor([_stand(rng, pieces) for _ in range(4 * GOALS)]).float())
         starts = free_poses(room, 2 * STARTS, rng)
-        region = torch.from_numpy(room.regions())
-        of_goals, of_starts = region[room.grid.cell(goals[:, :2])], region[room.grid.cell(starts[:, :2])]
+        region = room.regions().reshape(room.grid.rows, -1)
+        beside = torch.from_numpy(grey_dilation(region, size=7).ravel())  # up to 15 cm away
+        of_goals, of_starts = (beside[room.grid.cell(poses[:, :2])] for poses in (goals, starts))
         largest = int(torch.mode(of_starts).values)
         goals, starts = goals[of_goals == largest], starts[of_starts == largest]
         if largest > 0 and len(goals) >= GOALS and len(starts) >= STARTS:

@@ -163,8 +163,13 @@ class Map:
         return Grid.over(self.boxes)
 
     def regions(self) -> np.ndarray:
-        """(cells,) number of the connected region that each free cell is in; 0 for blocked ones."""
-        free = _distance(self.grid.centres(), self.boxes) > BASE_RADIUS + CELL
+        """(cells,) number of the connected region in which the robot can turn and drive; 0 outside.
+
+        The arm may have to turn away from walls and people, but never to thread a gap.
+        """
+        centres = self.grid.centres()
+        free = _distance(centres, self.boxes) > BASE_RADIUS + CELL
+        free &= _distance(centres, self.boxes[self.tall]) > GRIPPER_AHEAD
         return label(free.reshape(self.grid.rows, -1))[0].ravel()  # type: ignore[index]
 
     def solids(self, drawer_open: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

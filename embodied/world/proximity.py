@@ -20,18 +20,21 @@ from dataclasses import dataclass
 
 import torch
 
-from embodied.world.control import MAX_SPEED
+from embodied.world.control import MAX_ACCEL, MAX_SPEED
 from embodied.world.robot import BASE_RADIUS, REST_TCP
-from embodied.world.state import rotate
+from embodied.world.scene import CONTROL_DT
+from embodied.world.state import State, rotate
 
 GRIPPER_AHEAD = REST_TCP[0]  # m from the base's centre
 GRIPPER_RADIUS = 0.12  # m: the palm at any yaw, what it holds, and the arm's give under way
 TALL = 1.0  # m: solids that reach higher are in the gripper's way, too
 RAYS = 24
 RANGE = 2.0  # m, of the rays
-MARGIN = 0.015  # m of clearance that the shield keeps
+MARGIN = 0.02  # m of clearance that the shield keeps
 GAIN = 4.0  # 1/s: speed of approach per metre of clearance
-BRAKING = 0.9  # m/s2 that the shield counts on, of the 1.2 that the controller allows
+BRAKING = 0.7  # m/s2 that the shield counts on, of the 1.2 that the controller allows
+LAG = 0.06  # s by which the base follows its command
+CREEP, SLOWING = 0.15, 3.0  # m/s at contact, 1/s: the speed allowed rises with the clearance
 _NEAREST = 3  # solids per disc that the shield looks at: more than three never bind at once
 _SWEEPS = 3
 _EPS = 1e-6
@@ -127,20 +130,38 @@ def speed_limit(gap: torch.Tensor) -> torch.Tensor:
     )
 
 
-def shield(command: torch.Tensor, pose: torch.Tensor, obstacles: Obstacles) -> torch.Tensor:
-    """The nearest base command (N, 3), body frame, that approaches no solid too fast.
+def shield(
+    wanted: torch.Tensor, velocity: torch.Tensor, state: State, obstacles: Obstacles
+) -> torch.Tensor:
+    """The base command (N, 3), body frame, nearest to the wanted one that approaches no solid too fast.
 
-    Each solid forbids a half space of commands; the command is projected onto them in turn.
+    Each solid forbids a half space of velocities; what the controller's acceleration would make of the
+    wanted command is projected onto them in turn, then shortened until all are kept. Close to solids
+    the robot is slowed in all directions, because its response lags and would cut the corner.
+
+    Args:
+        wanted: (N, 3) m/s, m/s, rad/s.
+        velocity: (N, 3) what the controller commands now (`Controller.velocity`).
     """
-    limit = torch.tensor(MAX_SPEED)
-    command = torch.maximum(torch.minimum(command, limit), -limit)
-    rows, bounds = _half_spaces(pose, Proximity.of(pose, obstacles))
+    pose, turned = state.base_pose, rotate(state.base_vel[:, :2], state.base_pose[:, 2])
+    soon = pose + LAG * torch.cat([turned, state.base_vel[:, 2:]], -1)
+    near = Proximity.of(soon, obstacles)
+    speed, accel = torch.tensor(MAX_SPEED), torch.tensor(MAX_ACCEL) * CONTROL_DT
+    wanted = torch.maximum(torch.minimum(wanted, speed), -speed)
+    gap = torch.minimum(near.clearance, clearance(pose, obstacles)).clamp_min(0)
+    fastest = torch.maximum(wanted[:, :2].norm(dim=-1), wanted[:, 2].abs() * GRIPPER_AHEAD)
+    wanted = wanted * ((CREEP + SLOWING * gap) / fastest.clamp_min(_EPS)).clamp_max(1)[:, None]
+    command = velocity + torch.maximum(torch.minimum(wanted - velocity, accel), -accel)
+    rows, bounds = _half_spaces(soon, near)
     length = rows.square().sum(-1).clamp_min(_EPS)
     for _ in range(_SWEEPS):
         for k in range(rows.shape[1]):
             excess = ((rows[:, k] * command).sum(-1) - bounds[:, k]).clamp_min(0)
             command = command - rows[:, k] * (excess / length[:, k])[:, None]
-    return command
+        command = torch.maximum(torch.minimum(command, speed), -speed)
+    along = (rows * command[:, None]).sum(-1)
+    over = (along > bounds) & (bounds >= 0)
+    return command * torch.where(over, bounds / along, 1.0).amin(-1)[:, None]
 
 
 def _half_spaces(pose: torch.Tensor, near: Proximity) -> tuple[torch.Tensor, torch.Tensor]:
