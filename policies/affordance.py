@@ -19,7 +19,7 @@ from torch import nn
 from embodied.errors import UsageError
 from policies import calibration
 from policies.affordance_data import Dataset
-from policies.affordance_sources import FEATURES, collect
+from policies.affordance_sources import FEATURES, ROLLOUTS, collect
 from policies.rollouts import Act
 from policies.skill import AFFORDANCE, Skill, load_checked, read_card
 
@@ -27,7 +27,6 @@ HIDDEN = 64
 CLIP = 6.0
 """Standard deviations: a reading farther out than that is taken as that far out."""
 SPLITS = {"train": 0.62, "stop": 0.08, "calibrate": 0.15, "report": 0.15}
-ROLLOUTS = 12_000
 _EPOCHS, _PATIENCE, _BATCH = 120, 12, 256
 
 
@@ -96,17 +95,18 @@ def train(
     seed: int = 0,
     threads: int = 0,
     log: Callable[[str], None] = print,
-    rollouts: int = ROLLOUTS,
+    rollouts: int = 0,
     **starts: Any,
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Rolls a frozen policy out, fits its head; returns tensors to save and figures for the card.
 
     Args:
         threads: of the simulation pool; 0 is one per CPU.
+        rollouts: 0 takes the family's own number.
         log: told each stage's one-line news.
         starts: what the family's starts need besides, as `affordance_sources.collect` takes it.
     """
-    data = collect(family, act, rollouts, seed, threads, **starts)
+    data = collect(family, act, rollouts or ROLLOUTS[family], seed, threads, **starts)
     log(f"{len(data):,} rollouts, {float(data.success.float().mean()):.0%} successful; fitting")
     fitted = fit(family, data, seed)
     told = fitted.figures["report"]

@@ -6,16 +6,20 @@ from typing import Any
 
 import torch
 
+from embodied.errors import UsageError
 from embodied.tasks.pick import PickTask
 from embodied.tasks.place import PlaceTask
 from policies.affordance_arm import ArmStarts, wide_fixtures
 from policies.affordance_data import Dataset, roll_out
 from policies.affordance_features import PICK_FEATURES, PLACE_FEATURES
+from policies.affordance_navigate import NAVIGATE_FEATURES, NavigateStarts
 from policies.rollouts import Act
 
-FEATURES = {"pick": PICK_FEATURES, "place": PLACE_FEATURES}
+FEATURES = {"navigate": NAVIGATE_FEATURES, "pick": PICK_FEATURES, "place": PLACE_FEATURES}
 """How many readings each family's head takes."""
-_SIMULATIONS = 384
+ROLLOUTS = {"navigate": 10_000, "pick": 12_000, "place": 12_000}
+"""From how many rollouts each family's head is learned."""
+_ARMS, _CARTS = 384, 1024  # simulations
 _SECOND = 0.13  # share of the rollouts with a second object in the scene
 
 
@@ -29,12 +33,24 @@ def collect(
         starts: passed to the task, e.g. ``pick=`` a pick policy whose ends places begin from.
     """
     seeds = torch.randint(2**31, (4,), generator=torch.Generator().manual_seed(seed)).tolist()
+    if family == "navigate":
+        wide = NavigateStarts(_simulations(rollouts, _CARTS), seeds[0], threads)
+        return roll_out(wide, act, -(-rollouts // wide.num_envs), seeds[2])
+    if family not in FEATURES:
+        raise UsageError(
+            f"There are no wide starts for the family '{family}'; known: {', '.join(FEATURES)}."
+        )
     make = {"pick": PickTask, "place": PlaceTask}[family]
     parts = []
     for second, share in ((False, 1 - _SECOND), (True, _SECOND)):
-        count = min(_SIMULATIONS, max(16, int(rollouts * share) // 4))
+        wanted = int(rollouts * share)
+        count = _simulations(wanted, _ARMS)
         fixtures = wide_fixtures(family, count, seeds[second], threads, second)
         task = make(count, seeds[second], threads, easy=0.0, fixtures=fixtures, **starts)
-        per_env = -(-int(rollouts * share) // count)
-        parts.append(roll_out(ArmStarts(task), act, per_env, seeds[2 + second]))
+        parts.append(roll_out(ArmStarts(task), act, -(-wanted // count), seeds[2 + second]))
     return Dataset.join(parts)
+
+
+def _simulations(rollouts: int, most: int) -> int:
+    """Few enough that each simulation sees several starts."""
+    return min(most, max(16, rollouts // 4))
