@@ -58,7 +58,7 @@ def run(cfg: RunCfg) -> int:
     from embodied.episode import Result, run_episode
     from embodied.recorder import Film, Recorder
     from embodied.report import render_report
-    from embodied.scenes import load_scene
+    from embodied.scenes import build, load_scene
     from embodied.trace import Trace
     from planners import load_language_model
     from planners.saycan import SayCan
@@ -71,18 +71,17 @@ def run(cfg: RunCfg) -> int:
     planner = SayCan(load_language_model(cfg.llm))
     folder = outputs.new_run_folder("run", cfg.instruction, cfg.out)
     outputs.describe_run(folder, cfg)
-    kitchen = scene.build(cfg.seed, visuals=cfg.video)
+    kitchen = build(scene, cfg.seed, visuals=cfg.video)
     executor, console = Executor(kitchen, library), RunConsole()
     film = Film(kitchen, folder / "rollout.mp4", cfg.instruction, cfg.video)
     recorder = Recorder(Trace(folder / "events.jsonl"), film, console)
-    objects = {name: where for name, where in scene.objects.items()}
     console.header(
         cfg.instruction,
         {"language model": planner.model.name, "seed": cfg.seed, "video": film.reason},
     )
     recorder.trace.emit(
         "run_started", instruction=cfg.instruction, seed=cfg.seed, llm=planner.model.name,
-        objects=objects, robot_at=scene.robot_at, facts=kitchen.facts().to_json(),
+        objects=scene.objects, robot_at=scene.robot_at, facts=kitchen.facts().to_json(),
     )  # fmt: skip
     result = Result("error", "stopped by an error")
     try:

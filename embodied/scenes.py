@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,32 +9,27 @@ from typing import Any
 import yaml
 
 from embodied.errors import UsageError
-from embodied.suites import parse_start
+from embodied.suites import Start, parse_start
 from embodied.world.kitchen import Kitchen
 
 
-@dataclass(frozen=True)
-class Scene:
-    """A start: object instance -> place, the robot's place (None is a random free pose), what it holds."""
-
-    objects: Mapping[str, str]
-    robot_at: str | None = None
-    holding: str | None = None
-
-    def build(self, seed: int, visuals: bool = False) -> Kitchen:
-        """A kitchen in this start; the seed draws where on its place each object stands."""
-        kitchen = Kitchen(list(self.objects), seed=seed, visuals=visuals)
-        kitchen.arrange(self.objects, self.robot_at, self.holding)
-        return kitchen
+def build(start: Start, seed: int, visuals: bool = False) -> Kitchen:
+    """A kitchen in this start; the seed draws where on its place each object stands."""
+    kitchen = Kitchen(list(start.objects), seed=seed, visuals=visuals)
+    standing = {name: place for name, place in start.objects.items() if place is not None}
+    kitchen.arrange(standing, start.robot_at, start.holding)
+    return kitchen
 
 
-def load_scene(path: Path | None) -> Scene:
-    """A scene file in the form of a suite item's start; None is the shipped home scene."""
+def load_scene(path: Path | None) -> Start:
+    """A scene file in the form of a suite item's start; None is the shipped home scene.
+
+    Raises:
+        UsageError: the file cannot be read or names what the kitchen does not know.
+    """
+    source = path or files("sim_assets").joinpath("scenes/home.yaml")
     try:
-        text = (path or files("sim_assets").joinpath("scenes/home.yaml")).read_text(
-            encoding="utf-8"
-        )
-        found: Any = yaml.safe_load(text)
+        found: Any = yaml.safe_load(source.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"The scene {path} cannot be read: {error}") from error
-    return parse_start(found, str(path or "home.yaml"))
+        raise UsageError(f"The scene {source} cannot be read: {error}") from error
+    return parse_start(found, str(source))

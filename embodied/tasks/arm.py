@@ -18,7 +18,8 @@ from embodied.world.robot import BASE_RADIUS, HOME_ARM, REST_TCP
 from embodied.world.scene import FixtureCfg, fixture_model, scaled_half_extents
 from embodied.world.state import Layout, State, quat_up, quat_yaw, rotate, wrap
 
-ARM_FEATURES = 37
+ARM_FEATURES = 38
+TURN_LIMIT = 1.75  # rad to either side that a grasp may want, within `control.YAW_LIMIT`
 REST_RADIUS = 0.07  # m about `REST_TCP` within which the arm counts as at rest
 
 
@@ -32,10 +33,16 @@ def grasp_point(state: State, goal: Goal) -> torch.Tensor:
 
 
 def yaw_error(state: State, goal: Goal) -> torch.Tensor:
-    """(N,) rad from the gripper's yaw to the nearest grasp across a box's narrow side, within
-    [-pi/2, pi/2); 0 for round things, which can be grasped at any yaw."""
+    """(N,) rad from the gripper's yaw to a grasp across a box's narrow side; 0 for round things.
+
+    Of the two such yaws the nearer one is meant, unless the wrist would have to turn beyond
+    `TURN_LIMIT`. At the tie the error is a full quarter turn, never 0: there is always a way to go.
+    """
     yaw = quat_yaw(pick_out(state.object_quat, goal.index)) - state.base_pose[:, 2] - state.tcp_yaw
-    return torch.where(goal.shape[:, 2] > 0.5, wrap(2 * yaw) / 2, torch.zeros_like(yaw))
+    error = wrap(2 * yaw) / 2
+    beyond = (state.tcp_yaw + error).abs() > TURN_LIMIT
+    error = torch.where(beyond, error - error.sign() * torch.pi, error)
+    return torch.where(goal.shape[:, 2] > 0.5, error, torch.zeros_like(error))
 
 
 def at_rest(state: State) -> torch.Tensor:
@@ -66,7 +73,7 @@ def arm_features(state: State, goal: Goal, control: Controller) -> torch.Tensor:
         ((grasp - state.tcp_pos) * 20).clamp(-3, 3),
         (velocity * 2).clamp(-3, 3),
         quat_up(pick_out(state.object_quat, index))[:, None],
-        torch.stack([torch.sin(2 * error), torch.cos(2 * error)], -1),
+        torch.stack([torch.sin(2 * error), torch.cos(2 * error), error], -1),
         goal.half * 15,
         goal.shape,
         held(state, index, goal.half).float()[:, None],

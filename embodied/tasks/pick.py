@@ -69,7 +69,7 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
     speed = pick_out(state.object_vel, goal.index).norm(dim=-1)
     return {
         "reach": near + close * aligned,
-        "align": torch.cos(2 * yaw_error(state, goal)) * near,
+        "align": 1.5 * (1 - torch.tanh(1.2 * yaw_error(state, goal).abs())) * (0.5 + near),
         "open": 0.4 * open_before,
         "grasp": 3.0 * grasped,
         "lift": 4.0

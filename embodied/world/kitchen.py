@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -83,6 +84,7 @@ class Kitchen:
         self.shape = torch.nn.functional.one_hot(shapes, len(SHAPES)).float()
         self._static = _read_places(self.model)
         self._visited: list[str] = []
+        self._memo: dict[str, Any] = {}  # readings of the present state that are asked for often
         self.restart(np.random.default_rng(seed))
 
     # ---- what is true ---------------------------------------------------------------------------
@@ -91,12 +93,14 @@ class Kitchen:
         """Recomputes derived fields after writes, and reads the state anew."""
         self.engine.forward()
         self.state = self.reader.read()
+        self._memo.clear()
         return self.state
 
     def step(self) -> State:
         """One control step; returns the new state and notes where the robot stands."""
         self.control.advance()
         self.state = self.reader.read()
+        self._memo.clear()
         here = self.robot_at()
         if here is not None and here not in self._visited[-1:]:
             self._visited.append(here)
@@ -121,6 +125,11 @@ class Kitchen:
 
     def holding(self) -> str | None:
         """The object between the pads, if any."""
+        if "holding" not in self._memo:
+            self._memo["holding"] = self._read_holding()
+        return self._memo["holding"]
+
+    def _read_holding(self) -> str | None:
         for name, k in self.index.items():
             at = torch.tensor([k])
             if bool(held(self.state, at, self.half[at])[0]):
@@ -132,6 +141,12 @@ class Kitchen:
         return None if self.holding() == instance else self._whereabouts(instance)
 
     def _whereabouts(self, instance: str) -> str | None:
+        key = f"at {instance}"
+        if key not in self._memo:
+            self._memo[key] = self._read_whereabouts(instance)
+        return self._memo[key]
+
+    def _read_whereabouts(self, instance: str) -> str | None:
         position, under = self.position(instance), self.underside(instance)
         for name in self._static:
             if self._is_at(self.place(name), position, under):
