@@ -66,13 +66,20 @@ def run(cfg: EvaluateCfg) -> int:
     ]
     began = time.monotonic()
     episodes = list(_with_progress(_episodes(cfg, path, tasks), len(tasks)))
-    results = {"suite": suite.name, "llm": cfg.llm, "summary": summarise(episodes), "episodes": episodes}
+    results = {
+        "suite": suite.name,
+        "llm": cfg.llm,
+        "summary": summarise(episodes),
+        "episodes": episodes,
+    }
     outputs.write_json(folder / "results.json", results)
     _print(results["summary"], time.monotonic() - began, folder / "results.json")
     return 0
 
 
-def _episodes(cfg: EvaluateCfg, path: Path, tasks: list[tuple[int, int, str]]) -> Iterable[dict[str, Any]]:
+def _episodes(
+    cfg: EvaluateCfg, path: Path, tasks: list[tuple[int, int, str]]
+) -> Iterable[dict[str, Any]]:
     jobs = min(cfg.jobs or outputs.usable_cores(), len(tasks))
     if jobs == 1:
         bench = _Bench(cfg, path)
@@ -106,7 +113,9 @@ class _Bench:
         from policies.library import load_library
 
         self.suite = load_suite(path)
-        self.library = load_library({name: folder for name, folder in vars(cfg.skills).items() if folder})
+        self.library = load_library(
+            {name: folder for name, folder in vars(cfg.skills).items() if folder}
+        )
         self.planner = SayCan(load_language_model(cfg.llm))
 
     def episode(self, index: int, seed: int, mode: str) -> dict[str, Any]:
@@ -139,7 +148,9 @@ class _Bench:
         values = Values(self.library, executor.map)
         result = run_episode(item.instruction, kitchen, self.planner, values, act, item.max_skills)
         facts = kitchen.facts()
-        success, error = judge(item, result.verdict, item.goal is not None and item.goal.holds(facts))
+        success, error = judge(
+            item, result.verdict, item.goal is not None and item.goal.holds(facts)
+        )
         return {
             "success": success, "outcome": result.verdict, "reason": result.reason, "error": error,
             "skills": [{"label": step.label, "outcome": step.outcome} for step in result.history],
@@ -197,7 +208,9 @@ def _print(summary: dict[str, Any], seconds: float, path: Path) -> None:
     for mode, key in JUDGED.items():
         if key not in summary["total"]:
             continue
-        table = Table("family", "n", "success", "95 % interval", title=f"{mode} mode", title_justify="left")
+        table = Table(
+            "family", "n", "success", "95 % interval", title=f"{mode} mode", title_justify="left"
+        )
         for name in [*sorted(summary.keys() - {"total"}), "total"]:
             figure = summary[name][key]
             interval = f"{figure['low']:.1%} to {figure['high']:.1%}"

@@ -10,7 +10,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-
 from embodied.console import RunConsole
 from embodied.episode import Listener, Result
 from embodied.errors import EnvironmentFault
@@ -156,8 +155,8 @@ class Recorder(Listener):
         seconds = outcome.steps * CONTROL_DT
         self.sim_time = self._began + seconds
         self.trace.emit(
-            "skill_ended", step=step, label=call.label, outcome=word, reason=outcome.reason, sim_time=self.sim_time,
-            sim_seconds=seconds, control_steps=outcome.steps, facts=facts.to_json(),
+            "skill_ended", step=step, label=call.label, outcome=word, reason=outcome.reason,
+            sim_time=self.sim_time, sim_seconds=seconds, control_steps=outcome.steps, facts=facts.to_json(),
             wall={"seconds": time.monotonic() - self._wall},
         )  # fmt: skip
         self.console.skill_ended(call.label, word, outcome.reason, seconds)

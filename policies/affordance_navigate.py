@@ -41,7 +41,7 @@ class Way:
 
     @classmethod
     def of(cls, route: Route, row: torch.Tensor, point: torch.Tensor, around: Obstacles) -> Way:
-        """The ways from points (N, 2) to the goals of a route's rows (N,), or back: it is the same."""
+        """The ways from points (N, 2) to the goals of a route's rows (N,), or back: the same."""
         here, goal = point, route.goals[row]
         narrowest = torch.full((len(point),), 1.0)
         for _ in range(_HOPS):

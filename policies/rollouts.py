@@ -43,7 +43,9 @@ def run_episodes(task: Task, act: Act, per_env: int, seed: int) -> Episodes:
         obs = torch.as_tensor(array)
         if env.ended is None:
             continue
-        for row, won, length in zip(env.ended.rows, env.ended.success, env.ended.lengths, strict=True):
+        for row, won, length in zip(
+            env.ended.rows, env.ended.success, env.ended.lengths, strict=True
+        ):
             if counts[row] < per_env:
                 rows.append(row), success.append(won), lengths.append(length)
             counts[row] += 1

@@ -161,7 +161,9 @@ def save_skill(folder: Path, card: SkillCard, weights: dict[str, dict[str, torch
     folder.mkdir(parents=True, exist_ok=True)
     for name, tensors in weights.items():
         save_file({key: value.contiguous() for key, value in tensors.items()}, folder / name)
-    hashes = {name: sha256(folder / name) for name in (POLICY, AFFORDANCE) if (folder / name).is_file()}
+    hashes = {
+        name: sha256(folder / name) for name in (POLICY, AFFORDANCE) if (folder / name).is_file()
+    }
     card = card.model_copy(update={"sha256": hashes})
     text = json.dumps(card.model_dump(), indent=1) + "\n"
     (folder / CARD).write_text(text, encoding="utf-8")

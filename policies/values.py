@@ -42,9 +42,7 @@ class Values:
                 values[rows] = self._heads[family].probability(readings).numpy()
         return values
 
-    def _readings(
-        self, family: str, kitchen: Kitchen, requests: Sequence[Request]
-    ) -> torch.Tensor:
+    def _readings(self, family: str, kitchen: Kitchen, requests: Sequence[Request]) -> torch.Tensor:
         present = torch.tensor([request.present for request in requests])
         state = repeat(kitchen.state, len(requests))
         if family == "navigate":
@@ -67,4 +65,6 @@ class Values:
 
 
 def _join(goals: Sequence[Goal]) -> Goal:
-    return Goal(**{f.name: torch.cat([getattr(goal, f.name) for goal in goals]) for f in fields(Goal)})
+    return Goal(
+        **{f.name: torch.cat([getattr(goal, f.name) for goal in goals]) for f in fields(Goal)}
+    )

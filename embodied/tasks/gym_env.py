@@ -7,7 +7,7 @@ are for looking at a skill's MDP, for other libraries, and for the checkers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -35,7 +35,7 @@ class SkillEnv(gym.Env[np.ndarray, np.ndarray]):
     truncates.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -82,7 +82,7 @@ class KitchenEnv(gym.Env[np.ndarray, np.ndarray]):
         max_steps: control steps (25 a second) until truncation.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
 
     def __init__(
         self,

@@ -1,0 +1,78 @@
+"""Pick and place: a scripted grasp succeeds by the success detector, and shortcuts do not."""
+
+import pytest
+import torch
+
+from embodied.tasks.arm import fixtures_of, grasp_point, yaw_error
+from embodied.tasks.pick import PickTask
+from embodied.tasks.place import PlaceTask
+from embodied.world import catalogue
+from embodied.world.predicates import held
+from embodied.world.robot import REST_TCP
+from embodied.world.scene import FixtureCfg
+
+
+def servo(
+    task: PickTask | PlaceTask, target: torch.Tensor, yaw: torch.Tensor, grip: float, steps: int
+) -> None:
+    for _ in range(steps):
+        move = ((target - task.state.tcp_pos) * 8).clamp(-1, 1)
+        action = torch.cat([move, yaw[:, None], torch.full((len(move), 1), grip)], -1)
+        task.step(action)
+
+
+@pytest.fixture(scope="module")
+def lifted() -> PickTask:
+    """Every object of the catalogue, grasped and lifted by a script."""
+    task = PickTask(16, easy=0.0, fixtures=fixtures_of([FixtureCfg(name) for name in catalogue.objects()], 1))
+    task.reset(torch.ones(16, dtype=torch.bool), torch.Generator().manual_seed(0))
+    none = torch.zeros(16)
+    for _ in range(40):  # turn while above
+        above = grasp_point(task.state, task.goal) + torch.tensor([0.0, 0.0, 0.15])
+        servo(task, above, (yaw_error(task.state, task.goal) * 3).clamp(-1, 1), 1.0, 1)
+    assert not bool(task.success().any())
+    for _ in range(30):
+        turn = (yaw_error(task.state, task.goal) * 3).clamp(-1, 1)
+        servo(task, grasp_point(task.state, task.goal), turn, 1.0, 1)
+    servo(task, task.state.tcp_pos.clone(), none, -1.0, 12)
+    assert not bool(task.success().any()), "a grasp on the surface is no pick"
+    servo(task, torch.tensor(REST_TCP).repeat(16, 1), none, -1.0, 45)
+    return task
+
+
+def test_scripted_picks_succeed(lifted: PickTask) -> None:
+    names = list(catalogue.objects())
+    lost = [names[i] for i in range(16) if not bool(lifted.success()[i])]
+    assert not lost
+
+
+def test_terms_pay_most_for_the_last_stage(lifted: PickTask) -> None:
+    done = torch.stack(list(lifted.rewards().values())).sum(0)
+    fresh = PickTask(16, easy=0.0, fixtures=lifted.fixtures)
+    fresh.reset(torch.ones(16, dtype=torch.bool), torch.Generator().manual_seed(0))
+    fresh.step(torch.zeros(16, 5))
+    assert bool((done > torch.stack(list(fresh.rewards().values())).sum(0) + 5).all())
+
+
+def test_place_starts_holding_and_opening_high_fails() -> None:
+    cfgs = [FixtureCfg(name, "surface") for name in ("coke can", "sponge", "kettle chips", "apple")]
+    task = PlaceTask(4, easy=0.0, fixtures=fixtures_of(cfgs, 1))
+    task.reset(torch.ones(4, dtype=torch.bool), torch.Generator().manual_seed(0))
+    servo(task, task.state.tcp_pos.clone(), torch.zeros(4), -1.0, 10)
+    assert bool(held(task.state, task.goal.index, task.goal.half).all())
+    servo(task, task.state.tcp_pos.clone(), torch.zeros(4), 1.0, 40)
+    dropped = task.success()
+    assert not bool(dropped[:3].any()), "what falls 30 cm onto a surface is not placed"
+
+
+def test_bin_takes_what_is_dropped_over_it() -> None:
+    task = PlaceTask(4, easy=0.0, fixtures=fixtures_of([FixtureCfg("apple", "bin", height=0.5)] * 4, 1))
+    task.reset(torch.ones(4, dtype=torch.bool), torch.Generator().manual_seed(0))
+    from embodied.world.state import to_base
+
+    over = to_base(task.state.base_pose, task.goal.spot)
+    over[:, 2] = 0.75
+    servo(task, over, torch.zeros(4), -1.0, 40)
+    servo(task, over, torch.zeros(4), 1.0, 20)
+    servo(task, torch.tensor(REST_TCP).repeat(4, 1), torch.zeros(4), 1.0, 40)
+    assert bool(task.success().all())
