@@ -26,7 +26,7 @@ class FollowCfg:
     azimuth_range: tuple[float, float] = (208.0, 285.0)
     clear: float = 58.0  # least angle between the view and the robot's heading
     far: tuple[float, float] = (5.1, -36.0)  # distance and elevation while driving
-    near: tuple[float, float] = (2.75, -33.0)  # ... while working
+    near: tuple[float, float] = (2.85, -33.0)  # ... while working
     driving: float = 0.25  # m/s: faster than this counts fully as driving
     lag: float = 0.7  # s, of the filter
 
@@ -60,7 +60,7 @@ class Follow:
         speed = float(np.hypot(data.qvel[self._qvel[0]], data.qvel[self._qvel[1]]))
         wide = min(1.0, speed / cfg.driving)
         hand = data.site_xpos[self._tcp]
-        working = np.array([(x + 2 * hand[0]) / 3, (y + 2 * hand[1]) / 3, 0.80])
+        working = np.array([(x + 2 * hand[0]) / 3, (y + 2 * hand[1]) / 3, 0.90])
         driving = np.array([(x + cfg.center[0]) / 2, (y + cfg.center[1]) / 2, 0.55])
         return np.append(
             wide * driving + (1 - wide) * working,
