@@ -19,7 +19,7 @@ BACK = "back"
 class Duty:
     """One thing owed.
 
-    kind: move | hold | release | go | find. choices: instances that would do and how well each fits;
+    kind: move | hold | release | go | find. choices: instances that would do, how well each fits;
     need: how many of them; targets: places that would do, best first, with weights.
     refers: an earlier duty whose chosen things this one means (`other`: means the rest of them).
     """
@@ -98,7 +98,7 @@ def _targets(duty: Duty, thing: str | None, first: Facts) -> tuple[tuple[str, fl
 def _binding(
     duty: Duty, first: Facts, chosen: Mapping[int, frozenset[str]]
 ) -> tuple[tuple[str, float], ...]:
-    """The choices left: those an earlier duty settled on, or those that earlier duties left free."""
+    """The choices left: what an earlier duty settled on, or what earlier duties left free."""
     if duty.refers is not None and duty.refers in chosen:
         settled = chosen[duty.refers]
         keep = [c for c in duty.choices if (c[0] in settled) != duty.other]
@@ -146,7 +146,7 @@ Option = tuple[str, str | None, str | None]  # kind of label, object, place
 
 
 def options(place: Place, now: Facts, fresh: str | None) -> dict[Option, float]:
-    """Weights over next labels for the pursued duty. `fresh`: the thing last driven to on purpose."""
+    """Weights over next labels for the pursued duty. `fresh`: what the robot stands in front of."""
     s = place.standing
     if s is None:
         return {("done", None, None): 1.0}
@@ -173,8 +173,13 @@ def _deliver(s: Standing, now: Facts) -> dict[Option, float]:
     if now.robot_at in goals:
         if now.robot_at == "user":
             return {("bring", None, "user"): 0.95, ("go to", None, "user"): 0.05}
-        put = {("place", thing, now.robot_at): 0.85, ("go to", None, now.robot_at): 0.05}
-        return put | ({("put down", thing, None): 0.10} if now.robot_at in SURFACES else {})
+        put: dict[Option, float] = {
+            ("place", thing, now.robot_at): 0.85,
+            ("go to", None, now.robot_at): 0.05,
+        }
+        if now.robot_at in SURFACES:
+            put[("put down", thing, None)] = 0.10
+        return put
     return {("go to", None, p): w for p, w in goals.items()}
 
 

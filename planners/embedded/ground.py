@@ -1,4 +1,4 @@
-"""From guesses to duties in a scene: likely hypotheses with their weights, and what stands in the way."""
+"""From guesses to duties in a scene: likely hypotheses, and what stands in the way of each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,11 @@ class Sense:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a hypothesis cannot be carried out. what: cannot | unknown | absent | few | place | drawer | nothing."""
+    """Why a hypothesis cannot be carried out.
+
+    what: cannot | unknown | absent | few | place | drawer | shut | gone | nothing.
+    about: the words or things it is about.
+    """
 
     what: str
     about: str
@@ -43,7 +47,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """Duties in order of doing, how likely they are meant, and the first problem if there is one."""
+    """Duties in order of doing, how likely they are meant, and the first problem if any."""
 
     duties: tuple[Duty, ...]
     weight: float
@@ -104,10 +108,15 @@ def _build(weight: float, picked: Sequence[Sense], first: Facts) -> Hypothesis:
     duties: list[tuple[float, Duty]] = []
     groups: list[Group] = []
     problem: Problem | None = None
+    aside: Problem | None = None  # stands in the way only if nothing else is asked for
     for i, sense in enumerate(picked):
         fresh, trouble = _duties(i, sense, picked, first, groups, len(duties))
         duties += [(sense.guess.order, d) for d in fresh]
-        problem = problem or trouble
+        if trouble is not None and _idle(trouble, sense):
+            aside = aside or trouble
+        else:
+            problem = problem or trouble
+    problem = problem or (None if duties else aside)
     if not duties and problem is None:
         problem = Problem("nothing", " ".join(s.guess.text for s in picked).strip(" .?!"))
     order = sorted(range(len(duties)), key=lambda k: duties[k][0])
@@ -120,6 +129,12 @@ def _build(weight: float, picked: Sequence[Sense], first: Facts) -> Hypothesis:
             replace(duty, refers=refers if refers is not None and refers < new[k] else None)
         )
     return Hypothesis(tuple(final), weight, problem)
+
+
+def _idle(trouble: Problem, sense: Sense) -> bool:
+    """Whether a piece that leads nowhere may have been mere talk."""
+    talk = float(sense.guess.act[ACTS.index("none")])
+    return trouble.what == "nothing" or (trouble.what == "unknown" and talk > 0.12)
 
 
 def _duties(
@@ -158,7 +173,26 @@ def _duties(
     groups.append(Group(choices, need, None if silent or trouble else count, act))
     if trouble or silent:
         return [], trouble
-    return [Duty(act, choices, need, sense.targets)], None
+    return [Duty(act, choices, need, _elsewhere(sense, choices, first))], None
+
+
+def _elsewhere(
+    sense: Sense, choices: tuple[tuple[str, float], ...], first: Facts
+) -> tuple[tuple[str, float], ...]:
+    """The targets, without the place where all the things are: a move has to move something.
+
+    Where nothing else is left, the next likely place counts; where none is, the move is done.
+    """
+    here = {first.at.get(o) for o, _ in choices}
+    if sense.act != "move" or len(here) != 1 or None in here:
+        return sense.targets
+    stay = {*here, BACK}
+    rest = tuple((p, w) for p, w in sense.targets if p not in stay)
+    if rest or (len(sense.targets) == 1 and BACK not in dict(sense.targets)):
+        return rest or sense.targets
+    likely = [(float(role[1]), p) for p, role in sense.guess.roles.items() if p not in stay]
+    best = max(likely, default=(0.0, ""))
+    return ((best[1], 1.0),) if best[0] > 0.1 else sense.targets
 
 
 def _points_back(sense: Sense) -> bool:
@@ -202,7 +236,7 @@ def _linked(
 
 
 def _at_hand(first: Facts) -> str | None:
-    """What "it" means when nothing was spoken of: the thing held, or the only one in reach or at all."""
+    """What "it" means when nothing was spoken of: what is held, or the only thing in reach."""
     if first.holding is not None:
         return first.holding
     here = [o for o, p in first.at.items() if p is not None and p == first.robot_at]

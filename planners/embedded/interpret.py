@@ -22,7 +22,7 @@ from planners.embedded.features import (
     word_hints,
 )
 from planners.embedded.net import Batch, Reader
-from planners.embedded.text import SEPARATOR, candidates, normalise
+from planners.embedded.text import SEPARATOR, candidates, normalise, spans_of
 
 Entry = tuple[str, Sequence[str], str]  # name, aliases, description
 
@@ -69,8 +69,9 @@ class Interpreter:
         at = sorted({t for c in candidates(text) if (t := token_at(sentence, c)) is not None})
         batch = self._batch(sentence, torch.zeros(len(sentence.ids), dtype=torch.long))
         trunks = [reader.trunk(batch) for reader in self.readers]
+        lead = _led_by_order(text)
         split = torch.stack([r.split(x)[0] for r, x in zip(self.readers, trunks)]).sigmoid().mean(0)
-        opens = [t for t in at if split[t] > 0.5]
+        opens = [t for t in at if split[t] > 0.5 or sentence.spans[t][0] == lead]
         batch = self._batch(sentence, pieces(sentence, opens))
         outs = [reader.read(x, batch) for reader, x in zip(self.readers, trunks)]
 
@@ -93,7 +94,10 @@ class Interpreter:
             Guess(
                 piece, act[i], quant[i], link[i],
                 {item.name: roles[i, j] for j, item in enumerate(self.places)},
-                {item.name: float(members[i, j]) for j, item in enumerate(self.kinds)}, order[i],
+                {
+                    item.name: 0.0 if excluded(piece, item.names) else float(members[i, j])
+                    for j, item in enumerate(self.kinds)
+                }, order[i],
             )
             for i, piece in enumerate(texts)
         )  # fmt: skip
@@ -110,6 +114,25 @@ class Interpreter:
             torch.cat([kind_words, sense_hints(states, kinds)], -1),
             torch.cat([place_words, sense_hints(states, places)], -1),
         )  # fmt: skip
+
+
+EXCLUDING = re.compile(
+    r"\b(?:except(?: for)?|but not|but no|other than|besides|apart from|excluding|save for|"
+    r"(?:any|every)thing but|all(?: \w+)? but|any(?: \w+)? but|with the exception of|not counting|"
+    r"leaving out|not)(?: (?:the|a|an|any|my|that|this|those|these))?\s*$"
+)
+
+
+def excluded(piece: str, names: Sequence[str]) -> bool:
+    """Whether a piece names the thing only to leave it out: "everything except the apple"."""
+    spans = spans_of(piece, names)
+    return bool(spans) and all(EXCLUDING.search(piece[:start]) for start, _ in spans)
+
+
+def _led_by_order(text: str) -> int | None:
+    """Where the main clause starts behind "before ...," or "after ...,"; None without them."""
+    found = re.match(r"(?:before|after|once|as soon as)\b[^,.;]*, *", text)
+    return found.end() if found else None
 
 
 def order_of(texts: Sequence[str]) -> list[float]:

@@ -3,9 +3,9 @@
     instruction -> pieces -> guesses (network) -> hypotheses (duties in this scene, with weights)
                 -> next labels of each hypothesis (agenda) -> log-probabilities over the labels
 
-It reads the instruction in the scene it was said in, which the history and the state give back, so its
-reading does not drift while the scene changes. Not covered: world knowledge beyond its tables and the
-catalogue's descriptions, and talk about more than one instruction at a time.
+It reads the instruction in the scene it was said in, which the history and the state give back, so
+its reading does not drift while the scene changes. Not covered: world knowledge beyond its tables
+and the catalogue's descriptions, and talk about more than one instruction at a time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PLACED = ("go to", "place", "bring")  # kinds whose place is part of what they a
 
 
 class EmbeddedModel:
-    """Scores labels and refuses what cannot be done. No state between calls but a cache of readings.
+    """Scores labels, refuses what cannot be done. Keeps nothing between calls but its readings.
 
     kinds, places: (name, aliases, description) of what exists; the catalogue's if left out. What is
     not among them is not understood, whatever stands in a scene.

@@ -1,8 +1,8 @@
 """What happened so far, from the prompt alone: the first scene and every state since.
 
-The model keeps nothing between calls. The reading of an instruction belongs to the scene it was said
-in, so that scene is worked out from the history's successes and the state now: where the robot stood
-from the places it visited, then where things were, step by step backwards.
+The model keeps nothing between calls. The reading of an instruction belongs to the scene it was
+said in, so that scene is worked out from the history's successes and the state now: where the robot
+stood from the places it visited, then where things were, step by step backwards.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def states(done: Sequence[SkillCall], now: Facts) -> list[Facts]:
 
 
 def _robot(done: Sequence[SkillCall], now: Facts) -> list[str | None]:
-    """Where the robot stood at first and after each success: the first way that `visited` allows."""
+    """Where the robot stood at first and after each success: a way that `visited` allows."""
     taken = {c.obj for c in done if c.kind in TAKE}
     known = {o: p for o, p in now.at.items() if o not in taken}
     for start in (-1, 0):

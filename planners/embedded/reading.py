@@ -1,4 +1,4 @@
-"""What a piece of an instruction is read as: the label space shared by grammar, network and agenda."""
+"""What a piece of an instruction is read as: labels of grammar, network and agenda."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reader's folder: `model.json` (shape, provenance, sha256) beside half-precision safetensors."""
+"""The reader's folder: `model.json` (shape, provenance, sha256) beside safetensors."""
 
 from __future__ import annotations
 
@@ -47,8 +47,9 @@ def load_reader(folder: Path = WEIGHTS) -> Reader:
         ) from error
     if hashlib.sha256(data).hexdigest() != about["sha256"]:
         raise UsageError(
-            f"The weights in {folder / about['file']} do not match the sha256 in model.json: the file was "
-            "changed or cut short. Reinstall it, or train again: python -m embodied.train planner"
+            f"The weights in {folder / about['file']} do not match the sha256 in model.json: the "
+            "file was changed or cut short. Reinstall it, or train again: "
+            "python -m embodied.train planner"
         )
     reader = Reader(cfg)
     reader.load_state_dict({k: v.float() for k, v in load(data).items()})

@@ -1,4 +1,4 @@
-"""Text before the network: normal form, guarded spelling, word-level matches, where pieces may start."""
+"""Text before the network: normal form, guarded spelling, matches, where pieces may start."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from planners.embedded.encoder import model_folder
 
 SHORT = {
     "plz": "please", "pls": "please", "gimme": "give me", "lemme": "let me", "wanna": "want to",
-    "gonna": "going to", "gotta": "have to", "u": "you", "ya": "you", "thx": "thanks", "ty": "thanks",
-    "r": "are", "cuz": "because", "dont": "don't", "im": "i'm", "ive": "i've", "id": "i'd", "h20": "water",
+    "gonna": "going to", "gotta": "have to", "u": "you", "ya": "you", "thx": "thanks",
+    "ty": "thanks",     "r": "are", "cuz": "because", "dont": "don't",
+    "im": "i'm", "ive": "i've", "id": "i'd",
+    "h20": "water",
     "cant": "can't", "whats": "what's", "theres": "there's", "youre": "you're", "sth": "something",
     "smth": "something", "tv": "tv", "&": "and", "n": "and", "kinda": "kind of", "outta": "out of",
     "couldya": "could you", "wouldya": "would you", "ur": "your", "isnt": "isn't", "n't": "not",
@@ -23,16 +25,19 @@ SEPARATOR = re.compile(
     r"finally|next|before that|before|after|so|because|since|while|otherwise|instead|later|lastly|"
     r"secondly|thirdly|once|when|just|now|if so|or else|&)\b[,:]?\s*)*"
 )
-DOMAIN = """bring fetch grab hand pass toss dispose throw chuck garbage rubbish trash carry deliver move put
-place take return go drive head come navigate pick lift hold drop release restock discard counter table
-close far near drawer user sponge apple orange coke pepsi redbull water bottle soda lime grapefruit chips
-jalapeno multigrain kettle rice energy bar tea can drink snack fruit thirsty hungry spilled something
-everything please could would clean wipe healthy sweet salty caffeine bin empty fizzy first then after
-before from both three dispose relocate transfer robot dining wooden countertop beverage""".split()
+DOMAIN = """
+bring fetch grab hand pass toss dispose throw chuck garbage rubbish trash carry deliver move put
+place take return go drive head come navigate pick lift hold drop release restock discard counter
+table close far near drawer user sponge apple orange coke pepsi redbull water bottle soda lime
+grapefruit chips jalapeno multigrain kettle rice energy bar tea can drink snack fruit thirsty
+hungry spilled something everything please could would clean wipe healthy sweet salty caffeine bin
+empty fizzy first then after before from both three dispose relocate transfer robot dining wooden
+countertop beverage
+""".split()
 
 
 def normalise(text: str) -> str:
-    """Lower case, plain quotes and letters, shortcuts written out, spelling mended where it is safe."""
+    """Lower case, plain quotes and letters, shortcuts written out, safe mending of spelling."""
     text = unicodedata.normalize("NFKD", text.replace("’", "'").replace("`", "'"))
     text = "".join(c for c in text if not unicodedata.combining(c)).lower()
     text = re.sub(r"([,;.?!:])(?=[a-z])", r"\1 ", text)
@@ -49,7 +54,7 @@ def _word(word: str) -> str:
 
 @functools.lru_cache(4096)
 def _mended(word: str) -> str:
-    """The one domain word near an unknown word, else the word itself (never a guess between two)."""
+    """The one domain word near an unknown word, else the word itself (no guess between two)."""
     reach = 1 if len(word) < 7 else 2
     near = [
         (d, w)
@@ -112,7 +117,7 @@ def misspell(text: str, rng: random.Random, mark: str) -> str:
 
 
 def candidates(text: str) -> list[int]:
-    """Character positions (after the start) where a new piece may begin: behind , . ; and, then …"""
+    """Character positions where a new piece may begin: behind , . ; and, then and the like."""
     found = []
     for m in SEPARATOR.finditer(text):
         if m[0].strip() and 0 < m.end() < len(text):
