@@ -53,9 +53,9 @@ class Film:
         self._writer = VideoWriter(path, FPS, frame_size(ROOM))
 
     @property
-    def on(self) -> bool:
-        """Whether frames are recorded."""
-        return self._writer is not None
+    def time(self) -> float | None:
+        """Seconds of video so far; None without one. Decisions are held, so it outruns the world."""
+        return self._writer.frames / FPS if self._writer is not None else None
 
     def step(self, sim_time: float) -> None:
         """Called once per control step."""
@@ -81,10 +81,14 @@ class Film:
 
     def close(self) -> None:
         """Finishes the file; a video that cannot be finished is said, not raised."""
-        if self._writer is not None:
-            writer, self._writer = self._writer, None
+        if self._writer is None:
+            return
+        writer, self._writer = self._writer, None
+        self._cameras.close()
+        try:
             writer.close()
-            self._cameras.close()
+        except EnvironmentFault as error:
+            self.reason = f"the video is not whole: {error}"
 
 
 class Recorder(Listener):
@@ -99,6 +103,9 @@ class Recorder(Listener):
         self.sim_time = 0.0
         self._began = 0.0
         self._wall = time.monotonic()
+
+    def _video_time(self) -> dict[str, float]:
+        return {} if self.film.time is None else {"video_time": self.film.time}
 
     def opening(self, kitchen: Kitchen) -> None:
         """The first frame, before anything is decided."""
@@ -132,8 +139,9 @@ class Recorder(Listener):
     def started(self, step: int, call: SkillCall, decision: Decision) -> None:
         """See `Listener.started`."""
         self.trace.emit(
-            "skill_started", step=step, label=call.label, family=call.family, sim_time=self.sim_time
-        )
+            "skill_started", step=step, label=call.label, family=call.family,
+            sim_time=self.sim_time, **self._video_time(),
+        )  # fmt: skip
         self.console.skill_started(call.label)
         row = next(row for row in decision.rows if row.label == call.label)
         self.film.overlay = replace(
@@ -157,7 +165,7 @@ class Recorder(Listener):
         self.trace.emit(
             "skill_ended", step=step, label=call.label, outcome=word, reason=outcome.reason,
             sim_time=self.sim_time, sim_seconds=seconds, control_steps=outcome.steps, facts=facts.to_json(),
-            wall={"seconds": time.monotonic() - self._wall},
+            **self._video_time(), wall={"seconds": time.monotonic() - self._wall},
         )  # fmt: skip
         self.console.skill_ended(call.label, word, outcome.reason, seconds)
         self.film.overlay = replace(self.film.overlay, outcome=word, detail=outcome.reason)

@@ -68,6 +68,9 @@ def run(cfg: TrainCfg) -> int:
         folder = outputs.new_run_folder("train", cfg.family, cfg.out, resume=True)
         outputs.describe_run(folder, config)
     print(f"run folder: {folder}", flush=True)
+    if (folder / "skill" / "affordance.safetensors").exists():
+        print("this training is finished; give --out another folder to train anew")
+        return 0
     return _train(cfg, folder, {"pick": cfg.pick or SHIPPED / "pick"})
 
 
