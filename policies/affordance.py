@@ -19,7 +19,8 @@ from torch import nn
 from embodied.errors import UsageError
 from policies import calibration
 from policies.affordance_data import Dataset
-from policies.affordance_sources import FEATURES, ROLLOUTS, collect
+from policies.affordance_probe import TOLERANCE, probe
+from policies.affordance_sources import ROLLOUTS, collect
 from policies.rollouts import Act
 from policies.skill import AFFORDANCE, Skill, load_checked, read_card
 
@@ -36,11 +37,13 @@ class Affordance:
     Attributes:
         family: of skills.
         features: how many readings `probability` takes.
+        probe: what the readings of a made-up state were when it was fitted.
     """
 
     def __init__(self, family: str, tensors: dict[str, torch.Tensor]) -> None:
         self.family, self.features = family, len(tensors["mean"])
         self._mean, self._std = tensors["mean"], tensors["std"]
+        self.probe = tensors["probe"]
         self._net = _network(self.features)
         self._net.load_state_dict(
             {name.removeprefix("net."): value for name, value in tensors.items() if "net." in name}
@@ -72,10 +75,11 @@ class Affordance:
             raise UsageError(
                 f"{folder / AFFORDANCE} is not a success head of ours ({error}); train it anew."
             ) from error
-        if head.features != FEATURES[card.family]:
+        now = probe(card.family)
+        if head.probe.shape != now.shape or float((head.probe - now).abs().max()) > TOLERANCE:
             raise UsageError(
-                f"The success head in {folder} takes {head.features} readings, but this version "
-                f"gives {FEATURES[card.family]}; run: python -m embodied.train {card.family}"
+                f"The success head in {folder} was fitted to other readings than this version "
+                f"takes; run: python -m embodied.train {card.family}"
             )
         return head
 
@@ -122,7 +126,7 @@ def fit(family: str, data: Dataset, seed: int) -> Fitted:
     sizes = [int(share * len(data)) for share in list(SPLITS.values())[:-1]]
     parts = torch.tensor_split(order, torch.tensor(sizes).cumsum(0))
     split = {name: data.rows(part) for name, part in zip(SPLITS, parts, strict=True)}
-    tensors = _train_network(split["train"], split["stop"], seed)
+    tensors = _train_network(family, split["train"], split["stop"], seed)
     raw = Affordance(family, {**tensors, "platt": torch.tensor([1.0, 0.0])})
     calibrate, report = split["calibrate"], split["report"]
     platt = calibration.fit_platt(raw.logit(calibrate.features), calibrate.success)
@@ -157,7 +161,9 @@ def by_start(p: torch.Tensor, data: Dataset) -> dict[str, dict[str, Any]]:
     return table
 
 
-def _train_network(train: Dataset, stop: Dataset, seed: int) -> dict[str, torch.Tensor]:
+def _train_network(
+    family: str, train: Dataset, stop: Dataset, seed: int
+) -> dict[str, torch.Tensor]:
     """Adam on binary cross-entropy; keeps the weights that did best on the stopping split."""
     mean, std = train.features.mean(0), train.features.std(0).clamp_min(0.02)
     inputs, held_out = (_normalise(part.features, mean, std) for part in (train, stop))
@@ -182,7 +188,7 @@ def _train_network(train: Dataset, stop: Dataset, seed: int) -> dict[str, torch.
             kept = {f"net.{name}": value.clone() for name, value in net.state_dict().items()}
         if waited >= _PATIENCE:
             break
-    return {"mean": mean, "std": std, **kept}
+    return {"mean": mean, "std": std, "probe": probe(family), **kept}
 
 
 def _normalise(features: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:

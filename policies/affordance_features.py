@@ -15,14 +15,13 @@ from dataclasses import fields
 
 import torch
 
-from embodied.tasks.arm import yaw_error
 from embodied.tasks.base import Goal
 from embodied.world.grasp import STAND
 from embodied.world.predicates import bottom, held, object_in_base, pick_out
 from embodied.world.robot import REST_TCP
-from embodied.world.state import State, quat_up, to_base
+from embodied.world.state import State, quat_up, quat_yaw, to_base
 
-PICK_FEATURES, PLACE_FEATURES = 39, 55
+PICK_FEATURES, PLACE_FEATURES = 41, 57
 _COUNTER = 0.75  # m, a usual height of surfaces: heights are given relative to it
 
 
@@ -86,12 +85,14 @@ def _masked(state: State, present: torch.Tensor, columns: list[torch.Tensor]) ->
 
 
 def _object(state: State, goal: Goal, covered: torch.Tensor) -> torch.Tensor:
-    """(N, 22) where the object is, how it stands, whether the pads hold it."""
+    """(N, 24) where the object is, how it stands, whether the pads hold it."""
     index = goal.index
     centre = object_in_base(state, index)
     under = bottom(state, index, goal.half)
     grip = centre - state.tcp_pos
-    error = 2 * yaw_error(state, goal)
+    # a box's heading counts modulo a half turn; round things have none
+    yaw = 2 * (quat_yaw(pick_out(state.object_quat, index)) - state.base_pose[:, 2])
+    box = goal.shape[:, 2]
     columns = [
         _where(centre),
         (grip * 4).clamp(-3, 3),
@@ -101,8 +102,10 @@ def _object(state: State, goal: Goal, covered: torch.Tensor) -> torch.Tensor:
                 ((under - _COUNTER) * 4).clamp(-3, 3),
                 ((under - goal.spot[:, 2]) * 10).clamp(-3, 3),
                 quat_up(pick_out(state.object_quat, index)),
-                torch.sin(error),
-                torch.cos(error),
+                box * torch.sin(yaw),
+                box * torch.cos(yaw),
+                box * torch.sin(yaw - 2 * state.tcp_yaw),
+                box * torch.cos(yaw - 2 * state.tcp_yaw),
                 held(state, index, goal.half).float(),
                 covered.float(),
             ],

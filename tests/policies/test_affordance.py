@@ -12,6 +12,8 @@ from policies import affordance, calibration
 from policies.affordance import Affordance
 from policies.affordance_data import SETTLE, Dataset, roll_out
 from policies.affordance_features import PICK_FEATURES
+from policies.affordance_probe import probe
+from policies.affordance_sources import FEATURES
 from policies.skill import AFFORDANCE, CARD, POLICY, SkillCard, Training, mean_network, save_skill
 from policies.vec_env import CONFIRM
 
@@ -101,10 +103,31 @@ def test_head_for_other_readings_is_refused(folder: Path, fitted: affordance.Fit
     tensors = dict(fitted.tensors)
     for name in ("mean", "std"):
         tensors[name] = tensors[name][:-1]
+    tensors["probe"] = tensors["probe"][:, :-1]
     tensors["net.0.weight"] = tensors["net.0.weight"][:, :-1]
     save_skill(folder, card, {AFFORDANCE: tensors})
     with pytest.raises(UsageError, match="readings"):
         Affordance.load(folder)
+
+
+def test_head_whose_readings_mean_something_else_now_is_refused(
+    folder: Path, fitted: affordance.Fitted
+) -> None:
+    card = SkillCard.model_validate_json((folder / CARD).read_text())
+    moved = fitted.tensors["probe"].clone()
+    moved[0, 12] += 0.01
+    save_skill(folder, card, {AFFORDANCE: {**fitted.tensors, "probe": moved}})
+    with pytest.raises(UsageError, match="readings"):
+        Affordance.load(folder)
+
+
+@pytest.mark.parametrize("family", list(FEATURES))
+def test_probes_are_fixed_and_as_wide_as_the_readings(family: str) -> None:
+    rows = probe(family)
+    assert rows.shape[1] == FEATURES[family]
+    assert torch.equal(rows, probe(family))
+    assert bool(rows.isfinite().all())
+    assert float((rows[:-1] != 0).float().mean()) > 0.6
 
 
 def test_file_of_something_else_is_refused(folder: Path) -> None:
