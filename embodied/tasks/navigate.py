@@ -1,8 +1,8 @@
 """Navigate: drive from any free pose to a stand pose, touch nothing, come to rest there.
 
-The policy sees way-points of a planned route, the goal in its own frame, range rays, and commands base
-velocities; `proximity.shield` bounds what it commands by the clearance it has. One policy over all
-places, rooms and goals.
+The policy sees way-points of a planned route, the goal in its own frame and range rays, and commands
+base velocities; `proximity.shield` bounds what it commands by the clearance it has. One policy over
+all places, rooms and goals. The arm is at `robot.REST_TCP` all the while.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import torch
 from embodied.tasks.rooms import Rooms
 from embodied.world.cart import Carts
 from embodied.world.control import BASE_ACTIONS, MAX_SPEED
-from embodied.world.navigation import Map, Route
+from embodied.world.navigation import Map
 from embodied.world.predicates import TOUCH_FORCE
 from embodied.world.proximity import RANGE, RAYS, Obstacles, Proximity, clearance, ranges, shield
+from embodied.world.routes import Route
 from embodied.world.scene import CONTROL_DT
 from embodied.world.state import State, rotate, wrap
 
@@ -183,9 +184,7 @@ class NavigateTask:
         self.rooms = rooms or Rooms.build(seed, random=60, real=20)
         self.carts = Carts(num_envs, threads)
         row = torch.zeros(num_envs, dtype=torch.long)
-        self.goal = NavGoal(
-            self.rooms.goals[row], self.rooms.obstacles(row), self.rooms.route, row
-        )
+        self.goal = NavGoal(self.rooms.goals[row], self.rooms.obstacles(row), self.rooms.route, row)
         self.state = self.carts.state()
         self._left = torch.zeros(num_envs)
         self._action = torch.zeros(num_envs, BASE_ACTIONS)
@@ -198,8 +197,12 @@ class NavigateTask:
         goal.row[mask], goal.pose[mask] = row, rooms.goals[row]
         around = rooms.obstacles(row)
         goal.obstacles.boxes[mask], goal.obstacles.tall[mask] = around.boxes, around.tall
-        start = rooms.starts[rooms.room[row], torch.randint(rooms.starts.shape[1], (count,), generator=rng)]
-        beside = rooms.goals[row] + torch.randn(count, 3, generator=rng) * torch.tensor([0.2, 0.2, 0.5])
+        start = rooms.starts[
+            rooms.room[row], torch.randint(rooms.starts.shape[1], (count,), generator=rng)
+        ]
+        beside = rooms.goals[row] + torch.randn(count, 3, generator=rng) * torch.tensor(
+            [0.2, 0.2, 0.5]
+        )
         easy = (torch.rand(count, generator=rng) < self.easy) & (clearance(beside, around) > 0.03)
         start = torch.where(easy[:, None], beside, start)
         held = torch.rand(count, generator=rng) < 0.5

@@ -1,8 +1,8 @@
 """Rooms to practise driving in: the real kitchen and random ones, with goals, routes and starts.
 
-A random room has the kitchen's outer size and the same kinds of furniture, with other sizes, in other
-places, along other walls, plus clutter. Goals are stand poses in front of furniture, at the distance
-at which pick and place want the robot, so most lie a few centimetres from an edge.
+A random room has about the kitchen's size and the same kinds of furniture, of other sizes, in other
+places, along other walls, and clutter. Goals are stand poses in front of furniture, at the distance
+at which pick and place want the robot: most lie a few centimetres from an edge.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import mujoco
 import numpy as np
 import torch
 from scipy.ndimage import grey_dilation
 
 from embodied.tasks.arm import STAND
 from embodied.world import scene
-from embodied.world.navigation import Map, Route
+from embodied.world.navigation import Map
 from embodied.world.proximity import Obstacles, clearance
+from embodied.world.routes import Route
 
 STARTS = 512  # start poses kept per room
 GOALS = 16  # goal poses per room
@@ -31,7 +33,7 @@ _SIZE = (2.6, 2.1)  # m, half extents of the floor
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of furniture: its box, whether it is tall, and the sides it can be approached from."""
+    """A piece of furniture: its box, whether it is tall, the sides it can be approached from."""
 
     box: tuple[float, float, float, float]
     tall: bool = False
@@ -63,7 +65,7 @@ class Rooms:
 
     @classmethod
     def build(cls, seed: int, random: int, real: int) -> Rooms:
-        """Draws `random` random rooms and `real` copies of the kitchen, its drawer more or less open."""
+        """Draws `random` rooms and `real` copies of the kitchen, its drawer more or less open."""
         rng = np.random.default_rng(seed)
         found = []
         for i in range(real + random):
@@ -72,7 +74,10 @@ class Rooms:
         pad = [size - len(room.boxes) for room, _, _ in found]
         boxes = [np.vstack([room.boxes, [_FAR] * n]) if n else room.boxes
                  for (room, _, _), n in zip(found, pad, strict=True)]  # fmt: skip
-        tall = [np.append(room.tall, np.zeros(n, bool)) for (room, _, _), n in zip(found, pad, strict=True)]
+        tall = [
+            np.append(room.tall, np.zeros(n, bool))
+            for (room, _, _), n in zip(found, pad, strict=True)
+        ]
         counts = torch.tensor([len(goals) for _, goals, _ in found])
         return cls(
             boxes=torch.from_numpy(np.stack(boxes)).float(),
@@ -85,7 +90,7 @@ class Rooms:
 
 
 def free_poses(room: Map, count: int, rng: np.random.Generator, gap: float = _FREE) -> torch.Tensor:
-    """(count, 3) random base poses that keep `gap` [m] from solids, from which there is a way out."""
+    """(count, 3) random base poses that keep `gap` [m] from solids."""
     low = room.boxes[:, :2].min(0)
     high = room.boxes[:, :2].max(0)
     found = torch.zeros(0, 3)
@@ -99,9 +104,7 @@ def free_poses(room: Map, count: int, rng: np.random.Generator, gap: float = _FR
 
 @cache
 def kitchen_pieces() -> tuple[Map, tuple[tuple[np.ndarray, np.ndarray], ...]]:
-    """The kitchen's map, and of each place with an area: (axis (2,), corners low and high (2, 2))."""
-    import mujoco  # kept out of the module's namespace: only the real kitchen is compiled
-
+    """The kitchen's map and its places: axis (2,), low and high corner (2, 2) of their areas."""
     model = scene.kitchen_spec([], visuals=False).compile()
     data = mujoco.MjData(model)
     mujoco.mj_kinematics(model, data)
@@ -165,10 +168,14 @@ _FOUR = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
 def _furnish(rng: np.random.Generator) -> list[Piece]:
-    """Walls, two counters, a cabinet with its drawer, a table, a bin, a user with a tray, clutter."""
+    """Walls, counters, a cabinet with its drawer, a table, a bin, a user with a tray, clutter."""
     size = np.array(_SIZE) - rng.uniform(0, 0.3, 2) * (rng.random() < 0.5)
     pieces = [_wall(size, side) for side in _FOUR]
-    for length, depth in ((rng.uniform(1.2, 2.4), 0.60), (rng.uniform(1.2, 2.4), 0.60), (0.6, 0.65)):
+    for length, depth in (
+        (rng.uniform(1.2, 2.4), 0.60),
+        (rng.uniform(1.2, 2.4), 0.60),
+        (0.6, 0.65),
+    ):
         depth += rng.uniform(-0.1, 0.1) + 0.3 * rng.random() * (length == 0.6)
         pieces.append(_against(rng, size, _FOUR[rng.integers(4)], length / 2, depth))
     table = rng.permutation([rng.uniform(0.35, 0.5), rng.uniform(0.45, 0.7)])

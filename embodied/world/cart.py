@@ -1,9 +1,9 @@
 """The robot's base alone: one rigid body that answers base commands as the whole robot does.
 
-Driving does not need the arm's seven joints, so navigation trains on this model, thousands of times
-faster. Mass, centre of mass and inertia are the whole robot's with its arm at rest, the gains are its
-own; `tests/world/test_navigation.py` holds both against each other in motion. It has no collisions:
-`proximity` tells contact.
+Driving does not need the arm's joints, so navigation trains on this model, which is much faster.
+Mass, centre of mass and inertia are the whole robot's with its arm at rest, the gains are its own;
+`tests/world/test_cart.py` holds both against each other in motion. It has no collisions: `proximity`
+tells contact.
 """
 
 from __future__ import annotations
@@ -40,7 +40,11 @@ def cart_model() -> mujoco.MjModel:
     for name in BASE_JOINTS:
         joint, actuator = robot.joint(name), robot.actuator(name)
         body.add_joint(
-            name=name, type=joint.type[0], axis=joint.axis, armature=float(joint.armature[0])
+            name=name,
+            type=joint.type[0],
+            axis=joint.axis,
+            armature=float(joint.armature[0]),
+            damping=[float(joint.damping[0]), 0, 0],
         )
         copy = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
         copy.set_to_velocity(kv=float(actuator.gainprm[0]))

@@ -2,13 +2,13 @@
 
 The robot is two discs on the floor plan: the base, which must clear every solid, and the gripper at
 rest ahead of it, which passes above furniture but must clear walls and people. Solids are rectangles
-aligned with the axes, so nearest points and range rays are exact and everything here is batched.
+aligned with the axes: nearest points and range rays are exact, and everything here is batched.
 
 The shield bounds the speed of approach to every solid by its clearance: the velocity damper of
 Faverjon & Tournassoud (1987, "A local based approach for path planning of manipulators with a high
-number of degrees of freedom"), today read as a control barrier function on the velocity (Ames et al.
-2019, "Control barrier functions: theory and applications"). It is a safety layer below the policy,
-in training and at run time alike.
+number of degrees of freedom"), today read as a control barrier function on the velocity (Ames et
+al. 2019, "Control barrier functions: theory and applications"). It is a safety layer below the
+policy, in training and at run time alike.
 
 Not covered: moving solids between two control steps, objects on the floor, the arm away from
 `robot.REST_TCP`.
@@ -103,7 +103,7 @@ def clearance(pose: torch.Tensor, obstacles: Obstacles) -> torch.Tensor:
 
 
 def ranges(pose: torch.Tensor, obstacles: Obstacles) -> torch.Tensor:
-    """(N, RAYS) distances [m] from the base's centre, counterclockwise from ahead, at most `RANGE`."""
+    """(N, RAYS) distances [m] from the base's centre, counterclockwise from ahead, up to `RANGE`."""
     angle = pose[:, 2:] + torch.arange(RAYS) * (2 * torch.pi / RAYS)
     near, far = [], []
     for axis, direction in enumerate((torch.cos(angle), torch.sin(angle))):
@@ -133,11 +133,11 @@ def speed_limit(gap: torch.Tensor) -> torch.Tensor:
 def shield(
     wanted: torch.Tensor, velocity: torch.Tensor, state: State, obstacles: Obstacles
 ) -> torch.Tensor:
-    """The base command (N, 3), body frame, nearest to the wanted one that approaches no solid too fast.
+    """The base command (N, 3), body frame, near the wanted one, that approaches no solid too fast.
 
-    Each solid forbids a half space of velocities; what the controller's acceleration would make of the
-    wanted command is projected onto them in turn, then shortened until all are kept. Close to solids
-    the robot is slowed in all directions, because its response lags and would cut the corner.
+    Each solid forbids a half space of velocities. What the controller's acceleration would make of
+    the wanted command is projected onto them in turn, then shortened until all are kept. Close to
+    solids the robot is slowed in all directions: its response lags and would cut the corner.
 
     Args:
         wanted: (N, 3) m/s, m/s, rad/s.
@@ -153,6 +153,12 @@ def shield(
     wanted = wanted * ((CREEP + SLOWING * gap) / fastest.clamp_min(_EPS)).clamp_max(1)[:, None]
     command = velocity + torch.maximum(torch.minimum(wanted - velocity, accel), -accel)
     rows, bounds = _half_spaces(soon, near)
+    return _project(command, rows, bounds)
+
+
+def _project(command: torch.Tensor, rows: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
+    """(N, 3) commands with rows . command <= bounds; exact where standing still is allowed."""
+    speed = torch.tensor(MAX_SPEED)
     length = rows.square().sum(-1).clamp_min(_EPS)
     for _ in range(_SWEEPS):
         for k in range(rows.shape[1]):
