@@ -87,7 +87,7 @@ class HuggingFace:
         where = str(folder) if folder.is_dir() else source
         try:
             tokenizer = AutoTokenizer.from_pretrained(where)
-            model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype)
+            model: Any = AutoModelForCausalLM.from_pretrained(where, dtype=dtype)
         except (OSError, ValueError, KeyError) as error:
             raise _load_error(source, folder.is_dir(), error) from error
         return cls(model.to(device), tokenizer, f"hf:{source}", cfg)
