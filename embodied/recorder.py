@@ -67,7 +67,7 @@ class Film:
         """Renders and writes one frame."""
         if self._writer is None:
             return
-        _, data = self._kitchen.engine.materialize(0)
+        data = self._kitchen.engine.data(0)
         self._last = (self._cameras.room(data), self._cameras.head(data))
         self.hold(1, sim_time)
 

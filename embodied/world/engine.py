@@ -40,8 +40,8 @@ class BatchEngine(Protocol):
         """Puts the simulations in mask (nsim,) to the model's default state, without forward."""
         ...
 
-    def materialize(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
-        """One simulation as plain MuJoCo objects, to render it."""
+    def data(self, index: int) -> mujoco.MjData:
+        """One simulation as plain MuJoCo data, to render it or cast rays in it."""
         ...
 
 
@@ -90,6 +90,6 @@ class CpuEngine:
         none = int(mujoco.mjtStage.mjSTAGE_NONE)
         self._batch.reset(None if mask is None else mask.numpy(), stage=none)
 
-    def materialize(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
-        """See `BatchEngine.materialize`."""
-        return self._batch.get_model(index), self._batch.get_data(index)
+    def data(self, index: int) -> mujoco.MjData:
+        """See `BatchEngine.data`."""
+        return self._batch.get_data(index)

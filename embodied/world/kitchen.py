@@ -177,7 +177,6 @@ class Kitchen:
 
     def covered(self, instance: str) -> bool:
         """Whether something solid is right above an object: a ray upwards hits within 30 cm."""
-        model, data = self.engine.materialize(0)
         start = self.position(instance)
         k = torch.tensor([self.index[instance]])
         start[2] += float(vertical_half(self.state, k, self.half[k])[0]) + 0.002
@@ -185,7 +184,9 @@ class Kitchen:
             [1, 0, 0, 1, 0, 0], dtype=np.uint8
         )  # floor, solids and objects; not the robot
         hit = np.zeros(1, dtype=np.int32)
-        distance = mujoco.mj_ray(model, data, start, np.array([0.0, 0.0, 1.0]), groups, 1, -1, hit)
+        distance = mujoco.mj_ray(
+            self.model, self.engine.data(0), start, np.array([0.0, 0.0, 1.0]), groups, 1, -1, hit
+        )
         return bool(0 <= distance < 0.30)
 
     def facts(self) -> Facts:
