@@ -19,9 +19,9 @@ def load_language_model(spec: str = DEFAULT) -> LanguageModel:
     """
     kind, _, source = spec.partition(":")
     if spec == "embedded":
-        from planners.embedded import EmbeddedModel  # torch and transformers load only when asked
+        from planners.embedded.model import EmbeddedModel  # torch loads only when asked
 
-        return EmbeddedModel.load()
+        return EmbeddedModel()
     if kind == "hf" and source:
         from planners.huggingface import HuggingFace
 
