@@ -58,7 +58,7 @@ def delivered(state: State, goal: Goal) -> torch.Tensor:
     delta = gap(state, goal)
     free = (state.touch < 0.05).all(-1)
     stands = (delta[:, :2].norm(dim=-1) < NEAR_SPOT) & (delta[:, 2].abs() < ON_SURFACE)
-    stands &= still(state, goal.index) & upright(state, goal.index, goal.shape)
+    stands &= still(state, goal.index) & upright(state, goal.index, goal.half, goal.shape)
     inside = (delta[:, :2].abs() < BIN_HALF).all(-1)
     fallen = inside & (pick_out(state.object_pos, goal.index)[:, 2] < goal.spot[:, 2] - 0.02)
     return free & torch.where(goal.drop, fallen, stands)

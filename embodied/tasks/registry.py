@@ -37,7 +37,7 @@ def families() -> Mapping[str, Family]:
             "navigate", NavigateTask, 3_000_000, NavigateTask.gamma, NavigateTask.ppo
         ),
         "pick": Family("pick", PickTask, steps=3_000_000),
-        "place": Family("place", PlaceTask, steps=3_500_000),
+        "place": Family("place", PlaceTask, steps=4_500_000),
     }
 
 

@@ -52,6 +52,11 @@ def still(state: State, index: torch.Tensor) -> torch.Tensor:
     return (speed < SLOW) & (pick_out(state.object_spin, index).norm(dim=-1) < 1.0)
 
 
-def upright(state: State, index: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
-    """(N,) bool: stands within 20 degrees of upright; spheres always do. shape (N, 3) one-hot."""
-    return (quat_up(pick_out(state.object_quat, index)) > UPRIGHT) | (shape[:, 1] > 0.5)
+def upright(
+    state: State, index: torch.Tensor, half: torch.Tensor, shape: torch.Tensor
+) -> torch.Tensor:
+    """(N,) bool: stands within 20 degrees of upright. Spheres always do, and so does what is wider
+    than high, which rests as well on any side: half (N, 3) extents, shape (N, 3) one-hot."""
+    stands = quat_up(pick_out(state.object_quat, index)) > UPRIGHT
+    flat = half[:, 2] < half[:, :2].amin(-1)
+    return stands | flat | (shape[:, 1] > 0.5)
