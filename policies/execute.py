@@ -77,7 +77,9 @@ class Executor:
         confirmed = 0
         for step in range(1, int(navigate.NavigateTask.horizon * _PATIENCE) + 1):
             action = skill.act(navigate.observe(kitchen.state, goal))
-            kitchen.control.move_base(navigate.command(kitchen.state, action, goal), kitchen.state)
+            velocity = kitchen.control.velocity
+            command = navigate.command(kitchen.state, action, goal, velocity)
+            kitchen.control.move_base(command, kitchen.state)
             kitchen.step()
             tick(step * CONTROL_DT)
             if bool(navigate.failure(kitchen.state, goal)[0]):

@@ -169,7 +169,7 @@ class NavigateTask:
     act_dim = BASE_ACTIONS
     horizon = 350
     gamma: ClassVar[float] = 0.98
-    ppo: ClassVar[Mapping[str, Any]] = {"gae_lambda": 0.95}
+    ppo: ClassVar[dict[str, Any]] = {"gae_lambda": 0.95}
     """What the trainer passes to `policies.ppo.make_ppo` beyond its defaults."""
 
     def __init__(
@@ -181,7 +181,11 @@ class NavigateTask:
         rooms: Rooms | None = None,
     ) -> None:
         self.num_envs, self.easy = num_envs, easy
-        self.rooms = rooms or Rooms.build(seed, random=60, real=20)
+        self.rooms = rooms or Rooms.build(
+            seed, random=min(60, 3 + num_envs // 8), real=min(20, 1 + num_envs // 24)
+        )
+        self._in_kitchen = torch.arange(num_envs) % 3 == 0
+        self._rows = (self.rooms.rows(kitchen=False), self.rooms.rows(kitchen=True))
         self.carts = Carts(num_envs, threads)
         row = torch.zeros(num_envs, dtype=torch.long)
         self.goal = NavGoal(self.rooms.goals[row], self.rooms.obstacles(row), self.rooms.route, row)
@@ -193,23 +197,27 @@ class NavigateTask:
     def reset(self, mask: torch.Tensor, rng: torch.Generator) -> None:
         """See `Task.reset`."""
         count, rooms, goal = int(mask.sum()), self.rooms, self.goal
-        row = torch.randint(len(rooms.goals), (count,), generator=rng)
+        unit = torch.rand(count, generator=rng)
+        elsewhere, kitchen = (rows[(unit * len(rows)).long()] for rows in self._rows)
+        row = torch.where(self._in_kitchen[mask], kitchen, elsewhere)
         goal.row[mask], goal.pose[mask] = row, rooms.goals[row]
         around = rooms.obstacles(row)
         goal.obstacles.boxes[mask], goal.obstacles.tall[mask] = around.boxes, around.tall
-        start = rooms.starts[
-            rooms.room[row], torch.randint(rooms.starts.shape[1], (count,), generator=rng)
-        ]
-        beside = rooms.goals[row] + torch.randn(count, 3, generator=rng) * torch.tensor(
-            [0.2, 0.2, 0.5]
-        )
-        easy = (torch.rand(count, generator=rng) < self.easy) & (clearance(beside, around) > 0.03)
-        start = torch.where(easy[:, None], beside, start)
+        start = self._start(row, around, rng)
         held = torch.rand(count, generator=rng) < 0.5
         self.carts.reset(mask, start, held)
         self.state = self.carts.state()
         self._left = remaining(self.state, goal)
         self._action[mask] = 0.0
+
+    def _start(self, row: torch.Tensor, around: Obstacles, rng: torch.Generator) -> torch.Tensor:
+        """(M, 3) free base poses anywhere in the room; a share is near the goals of rows (M,)."""
+        count, starts = len(row), self.rooms.starts
+        pick = torch.randint(starts.shape[1], (count,), generator=rng)
+        spread = torch.randn(count, 3, generator=rng) * torch.tensor([0.2, 0.2, 0.5])
+        beside = self.rooms.goals[row] + spread
+        easy = (torch.rand(count, generator=rng) < self.easy) & (clearance(beside, around) > 0.03)
+        return torch.where(easy[:, None], beside, starts[self.rooms.room[row], pick])
 
     def observe(self) -> torch.Tensor:
         """See `Task.observe`."""
@@ -233,3 +241,8 @@ class NavigateTask:
     def failure(self) -> torch.Tensor:
         """See `Task.failure`."""
         return failure(self.state, self.goal)
+
+    def labels(self) -> Mapping[str, list[str]]:
+        """What to report success by: each simulation's kind of room."""
+        kitchen = self._in_kitchen.tolist()
+        return {"room": ["the kitchen" if real else "a random room" for real in kitchen]}

@@ -49,6 +49,8 @@ class Rooms:
     """(M, S, 4)."""
     tall: torch.Tensor
     """(M, S)."""
+    kitchen: torch.Tensor
+    """(M,) bool: laid out as the real kitchen."""
     starts: torch.Tensor
     """(M, STARTS, 3) free base poses."""
     room: torch.Tensor
@@ -62,6 +64,11 @@ class Rooms:
         """The solids around simulations whose goals are rows (N,)."""
         room = self.room[row]
         return Obstacles(self.boxes[room], self.tall[room])
+
+    def rows(self, kitchen: bool) -> torch.Tensor:
+        """Goals in the real kitchen or in random rooms; all of them where there are none such."""
+        rows = (self.kitchen[self.room] == kitchen).nonzero()[:, 0]
+        return rows if len(rows) else torch.arange(len(self.room))
 
     @classmethod
     def build(cls, seed: int, random: int, real: int) -> Rooms:
@@ -82,6 +89,7 @@ class Rooms:
         return cls(
             boxes=torch.from_numpy(np.stack(boxes)).float(),
             tall=torch.from_numpy(np.stack(tall)),
+            kitchen=torch.arange(len(found)) < real,
             starts=torch.stack([starts for _, _, starts in found]),
             room=torch.repeat_interleave(torch.arange(len(found)), counts),
             goals=torch.cat([goals for _, goals, _ in found]),
