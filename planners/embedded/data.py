@@ -1,14 +1,16 @@
-"""Training data in tensors: sentences encoded once (half precision), batches put together on demand."""
+"""Training data in tensors: sentences encoded once, batches put together on demand."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from embodied.world.catalogue import PlaceSpec
 from planners.embedded.encoder import Encoder
 from planners.embedded.features import (
     Item,
@@ -21,18 +23,19 @@ from planners.embedded.features import (
     token_at,
     word_hints,
 )  # fmt: skip
-from planners.embedded.lexicon import BACK, kinds, table
+from planners.embedded.lexicon import BACK, kinds, place_names, table
 from planners.embedded.net import Batch
 from planners.embedded.reading import ACTS, LINKS, QUANTS, Example
 from planners.embedded.text import candidates
 
+AMBIGUOUS = ("place", "seat", "position", "person", "kitchen table", "counter")
 PLACE_TEXT = {BACK: ("back", ("its place",), "back to where it was before, its original place")}
 NAMED_ACTS = ("move", "hold", "find", "release")
 
 
 @dataclass
 class Row:
-    """One sentence ready for batching; hints (Q, T, 2) over its kinds and its places."""
+    """One sentence ready for batching; hints (Q, T, 4) over its kinds and its places."""
 
     sentence: Sentence
     example: Example
@@ -69,10 +72,17 @@ class Bank:
         return self.kinds[self.variants[name][0]]
 
 
-def place_entries(specs) -> list[tuple[str, Sequence[str], str]]:
-    """(name, aliases, description) of the catalogue's places and of "back"."""
-    own = [(name, tuple(s.aliases), s.description) for name, s in specs.items()]
-    return [*own, PLACE_TEXT[BACK]]
+def place_entries(specs: Mapping[str, PlaceSpec]) -> list[tuple[str, Sequence[str], str]]:
+    """(name, aliases, description) of the catalogue's places and of "back".
+
+    To the catalogue's aliases come the tables' names of the places that they know.
+    """
+    entries = []
+    for name, spec in specs.items():
+        said = [re.sub(r"^(the|our|my|a|that) ", "", text) for text in place_names().get(name, ())]
+        names = [text for text in said if text not in AMBIGUOUS]
+        entries.append((name, (*spec.aliases, *names), spec.description))
+    return [*entries, PLACE_TEXT[BACK]]
 
 
 def make_rows(
@@ -87,10 +97,18 @@ def make_rows(
     rows: dict[int, Row] = {}
     for k in range(0, len(order), chunk):
         part = order[k : k + chunk]
-        for i, sentence in zip(part, encode(encoder, [examples[i].text for i in part])):
+        for i, sentence in zip(
+            part, _encode(encoder, [examples[i].text for i in part]), strict=True
+        ):
             rows[i] = _row(encoder, bank, sentence, examples[i])
         done(len(part))
     return [rows[i] for i in range(len(examples))]
+
+
+def _encode(encoder: Encoder, texts: Sequence[str]) -> list[Sentence]:
+    """Sentences encoded in bfloat16: three times as fast, and as good for training."""
+    with torch.autocast("cpu", torch.bfloat16):
+        return encode(encoder, texts)
 
 
 def _row(encoder: Encoder, bank: Bank, sentence: Sentence, example: Example) -> Row:
@@ -103,7 +121,7 @@ def _row(encoder: Encoder, bank: Bank, sentence: Sentence, example: Example) -> 
         half, example, pieces(sentence, opens), torch.tensor(at, dtype=torch.long),
         torch.tensor([float(t in opens) for t in at]), negated(sentence),
         word_hints(encoder, sentence, [bank.first(k) for k in example.kinds]).half(),
-        word_hints(encoder, sentence, [bank.places[p] for p in example.places]).half(),
+        word_hints(encoder, sentence, [bank.places[p] for p in example.places], places=True).half(),
     )  # fmt: skip
 
 
@@ -128,7 +146,7 @@ class Targets:
 def collate(
     rows: Sequence[Row], bank: Bank, rng: random.Random | None = None
 ) -> tuple[Batch, Targets]:
-    """A batch and its labels. With `rng`, descriptions are drawn and some name matches forgotten."""
+    """A batch and its labels. With `rng`, descriptions are drawn, some name matches forgotten."""
     b, t = len(rows), max(len(r.sentence.ids) for r in rows)
     k, p = len(rows[0].example.kinds), max(len(r.example.places) for r in rows)
     states = torch.zeros(b, t, rows[0].sentence.states.shape[1])
@@ -137,7 +155,7 @@ def collate(
         torch.zeros(b, t, dtype=torch.bool),
         torch.zeros(b, t, dtype=torch.long),
     )
-    kind_words, place_words = torch.zeros(b, k, t, 2), torch.zeros(b, p, t, 2)
+    kind_words, place_words = torch.zeros(b, k, t, 4), torch.zeros(b, p, t, 4)
     kind_vectors, place_vectors = torch.zeros(b, k, 2, 384), torch.zeros(b, p, 2, 384)
     for i, r in enumerate(rows):
         n = len(r.sentence.ids)
@@ -149,10 +167,9 @@ def collate(
         )
         words = r.kind_words.float()
         if rng is not None:
-            words = (
-                words * torch.tensor([float(rng.random() > 0.08) for _ in range(k)])[:, None, None]
-            )
-        kind_words[i, :, :n], place_words[i, : len(r.example.places), :n] = words, r.place_words
+            words = words * _kept(rng, k, 0.08)
+        spots = r.place_words.float() * (1 if rng is None else _kept(rng, len(r.place_words), 0.12))
+        kind_words[i, :, :n], place_words[i, : len(spots), :n] = words, spots
         picks = [
             rng.choice(bank.variants[x]) if rng else bank.variants[x][0] for x in r.example.kinds
         ]
@@ -169,6 +186,11 @@ def collate(
     return batch, _targets(rows, k, p)
 
 
+def _kept(rng: random.Random, count: int, drop: float) -> Tensor:
+    """(count, 1, 1) of ones, some zero: matches that are forgotten, so that meaning has to do."""
+    return torch.tensor([float(rng.random() > drop) for _ in range(count)])[:, None, None]
+
+
 def _targets(rows: Sequence[Row], k: int, p: int) -> Targets:
     pairs = [(r.example, s) for r in rows for s in r.example.segments]
     roles, members = torch.full((len(pairs), p), -100), torch.zeros(len(pairs), k)
@@ -176,12 +198,12 @@ def _targets(rows: Sequence[Row], k: int, p: int) -> Targets:
         for j, place in enumerate(example.places):
             roles[i, j] = 1 if place in s.targets else 2 if place in s.sources else 0
         members[i] = torch.tensor([float(name in s.members) for name in example.kinds])
-    own = [s.link == "own" for _, s in pairs]
+    named = [s.link == "own" and (s.act in NAMED_ACTS or bool(s.members)) for _, s in pairs]
     return Targets(
         torch.tensor([ACTS.index(s.act) for _, s in pairs]),
         torch.tensor([QUANTS.index(s.quant) for _, s in pairs]),
         torch.tensor([LINKS.index(s.link) for _, s in pairs]),
         roles, members,
-        torch.tensor([o and (s.act in NAMED_ACTS or bool(s.members)) for o, (_, s) in zip(own, pairs)]),
+        torch.tensor(named),
         torch.tensor([s.act in NAMED_ACTS[:3] or bool(s.members) for _, s in pairs]),
     )  # fmt: skip

@@ -15,10 +15,17 @@ from planners.embedded.text import spans_of
 
 PLAIN = set("can of bottle bag a the an drink box carton cup glass piece my".split())  # say little
 NEGATION = re.compile(
-    r"\b(?:except(?: for)?|but not|but no|not|no|without|other than|besides|apart from|excluding|isn't|"
-    r"aren't|anything but|don't|minus|save for|leaving out|not counting|with the exception of|but)\b"
+    r"\b(?:except(?: for)?|but not|but no|not|no|without|other than|besides|apart from|excluding|"
+    r"isn't|aren't|anything but|don't|minus|save for|leaving out|not counting|"
+    r"with the exception of|but)\b"
 )
 
+_THE = r"(?: top of)?(?: the| our| my| a| that| this| its)?\s*$"
+FROM = re.compile(
+    r"\b(?:from|off|off of|out of|(?:lying|sitting|standing|located|placed|left|sits|stands|lies|"
+    r"is|are|that's|it's|currently|waiting|found|one|ones|resting) (?:over )?(?:on|at|in))" + _THE
+)
+INTO = re.compile(r"\b(?:to|onto|into|towards|toward|across to|over to)" + _THE)
 STOPS = frozenset(", . ; ? ! : and then but".split())
 
 
@@ -26,7 +33,7 @@ STOPS = frozenset(", . ; ? ! : and then but".split())
 class Item:
     """A kind or place as the reader sees it: names to match, vectors to compare.
 
-    vectors: (2, 384) name and description, unit; words: (J, 384) unit static word vectors of its names.
+    vectors: (2, 384) name and description, unit; words: (J, 384) vectors of its names' words.
     """
 
     name: str
@@ -75,11 +82,34 @@ def _content_ids(encoder: Encoder, text: str, keep: bool = False) -> list[int]:
     return encoder.tokenizer.encode(" ".join(words), add_special_tokens=False).ids if words else []
 
 
-def word_hints(encoder: Encoder, sentence: Sentence, items: Sequence[Item]) -> Tensor:
-    """(Q, T, 2) in [0, 1]: does a name of the item stand here; how near is a word to its words."""
+def word_hints(
+    encoder: Encoder, sentence: Sentence, items: Sequence[Item], places: bool = False
+) -> Tensor:
+    """(Q, T, 4) in [0, 1]: a name of the item stands here; how near the word is to its words; then
+
+    for things both once more where an exclusion is spoken of, for places whether the name is led in
+    by a word like "from" or by one like "to".
+    """
     static = F.normalize(encoder.w["embeddings.word_embeddings.weight"][sentence.ids], dim=-1)
     word = torch.stack([(static @ item.words.T).amax(1) for item in items])
-    return torch.stack([alias_hits(sentence, items), word * (word > 0.5)], -1)
+    word, alias = word * (word > 0.5), alias_hits(sentence, items)
+    if places:
+        return torch.stack([alias, word, *_led_in(sentence, alias)], -1)
+    excluded = negated(sentence).float()
+    return torch.stack([alias, word, alias * excluded, word * excluded], -1)
+
+
+def _led_in(sentence: Sentence, alias: Tensor) -> tuple[Tensor, Tensor]:
+    """Two (Q, T): where a place's name stands behind "from the" or behind "to the"."""
+    out, into = torch.zeros_like(alias), torch.zeros_like(alias)
+    for q, t in alias.nonzero().tolist():
+        first = t
+        while first > 0 and alias[q, first - 1]:
+            first -= 1
+        before = sentence.text[: sentence.spans[first][0]]
+        out[q, t] = float(bool(FROM.search(before)))
+        into[q, t] = float(bool(INTO.search(before)))
+    return out, into
 
 
 def sense_hints(states: Tensor, vectors: Tensor) -> Tensor:

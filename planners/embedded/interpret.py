@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -70,10 +71,14 @@ class Interpreter:
         batch = self._batch(sentence, torch.zeros(len(sentence.ids), dtype=torch.long))
         trunks = [reader.trunk(batch) for reader in self.readers]
         lead = _led_by_order(text)
-        split = torch.stack([r.split(x)[0] for r, x in zip(self.readers, trunks)]).sigmoid().mean(0)
+        split = (
+            torch.stack([r.split(x)[0] for r, x in zip(self.readers, trunks, strict=True)])
+            .sigmoid()
+            .mean(0)
+        )
         opens = [t for t in at if split[t] > 0.5 or sentence.spans[t][0] == lead]
         batch = self._batch(sentence, pieces(sentence, opens))
-        outs = [reader.read(x, batch) for reader, x in zip(self.readers, trunks)]
+        outs = [reader.read(x, batch) for reader, x in zip(self.readers, trunks, strict=True)]
 
         def mean(values: list[torch.Tensor]) -> np.ndarray:
             return torch.stack(values).mean(0).numpy()
@@ -88,7 +93,7 @@ class Interpreter:
             mean([o.members.sigmoid() for o in outs]),
         )
         starts = [0, *(sentence.spans[t][0] for t in opens), len(text)]
-        texts = [text[a:b] for a, b in zip(starts, starts[1:])]
+        texts = [text[a:b] for a, b in pairwise(starts)]
         order = order_of(texts)
         return tuple(
             Guess(
@@ -107,13 +112,17 @@ class Interpreter:
         places = torch.stack([item.vectors for item in self.places])[None]
         states, count = sentence.states[None], int(seg.max()) + 1
         kind_words = word_hints(self.encoder, sentence, self.kinds)[None]
-        place_words = word_hints(self.encoder, sentence, self.places)[None]
+        place_words = word_hints(self.encoder, sentence, self.places, places=True)[None]
         return Batch(
             states, torch.ones(1, len(seg), dtype=torch.bool), negated(sentence)[None], seg[None],
-            torch.zeros(count, dtype=torch.long), torch.arange(count), kinds.flatten(2), places[:, :, 1],
+            torch.zeros(count, dtype=torch.long), torch.arange(count),
+            kinds.flatten(2), places[:, :, 1],
             torch.cat([kind_words, sense_hints(states, kinds)], -1),
             torch.cat([place_words, sense_hints(states, places)], -1),
         )  # fmt: skip
+
+
+EARLIER = re.compile(r"\bfirst\b(?! (counter|one))|\bbeforehand\b|\bbefore that\b")
 
 
 EXCLUDING = re.compile(
@@ -136,15 +145,15 @@ def _led_by_order(text: str) -> int | None:
 
 
 def order_of(texts: Sequence[str]) -> list[float]:
-    """When each piece is to be done. Words like "before" stand at the end of the piece they follow."""
+    """When each piece is to be done; "before" and the like end the piece that they follow."""
     order = [float(i) for i in range(len(texts))]
     for i in range(1, len(texts)):
         link = _connector(texts[i - 1])
         if re.search(r"\b(after|once)\b(?! that)", link):
-            order[i] = order[i - 1] - 0.5
-        elif re.search(r"\bfirst\b(?! (counter|one))|\bbeforehand\b|\bbefore that\b", texts[i]):
-            if "first" not in texts[0] and not re.search(r"\bthen\b", link):
-                order[i] = order[i - 1] - 0.5
+            order[i] = order[i - 1] - 0.5  # "X after Y"
+            continue
+        if EARLIER.search(texts[i]) and "first" not in texts[0] and "then" not in link.split():
+            order[i] = order[i - 1] - 0.5  # "X, but first Y"
     if len(texts) > 1 and re.match(r"before\b", texts[0]):
         order[0] = order[1] + 0.5
     return order

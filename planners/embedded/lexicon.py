@@ -1,7 +1,7 @@
 """The tables behind the training grammar, as typed data: kinds of things, phrases, frames, places.
 
-Words and frames are held out by a stable hash of their text: one in ten never occurs in training, so
-that validation sentences show unseen verbs, nouns and whole frames.
+Words and frames are held out by a stable hash of their text: one in ten never occurs in training,
+so that validation sentences show unseen verbs, nouns and whole frames.
 """
 
 from __future__ import annotations
@@ -55,11 +55,13 @@ CLASSES = (
     ("medicine", "medicine"), ("personal", "personal belonging"), ("household", "household item"),
 )  # fmt: skip
 TRAITS = {
-    "caffeine": "with caffeine", "nocaffeine": "without caffeine", "spicy": "spicy", "salty": "salty",
-    "sweet": "sweet", "healthy": "healthy", "crunchy": "crunchy", "juicy": "juicy", "round": "round",
+    "caffeine": "with caffeine", "nocaffeine": "without caffeine", "spicy": "spicy",
+    "salty": "salty",     "sweet": "sweet", "healthy": "healthy",
+    "crunchy": "crunchy", "juicy": "juicy", "round": "round",
     "protein": "with protein", "energy": "that gives energy", "soft": "soft", "hot": "hot",
     "nosugar": "without sugar", "chocolate": "with chocolate", "wholegrain": "made of whole grain",
-    "potato": "made of potatoes", "rice": "made of rice", "lemonlime": "with lemon and lime flavour",
+    "potato": "made of potatoes", "rice": "made of rice",
+    "lemonlime": "with lemon and lime flavour",
     "grapefruit": "with grapefruit flavour", "wrapped": "wrapped", "sour": "sour",
     "still": "without bubbles", "cola": "of the cola type", "paper": "made of paper",
 }  # fmt: skip
@@ -96,6 +98,17 @@ def kinds() -> dict[str, Kind]:
         texts = tuple(describe(name, props.split(), rng) for _ in range(5))
         result[name] = Kind(name, names, frozenset(props.split()), texts)
     return result
+
+
+@functools.cache
+def place_names() -> dict[str, tuple[str, ...]]:
+    """Ways to name each known place, with article; the counters' are put together from parts."""
+    names = {place: list(said) for place, said in table("manner")["places"].items()}
+    for place, parts in table("manner")["counter_parts"].items():
+        things = table("manner")["counter_words"]
+        names[place] += [f"the {a} {n}" for a in parts["adjectives"] for n in things]
+        names[place] += [f"the {n} {a}" for a in parts["behind"] for n in things]
+    return {place: tuple(dict.fromkeys(said)) for place, said in names.items()}
 
 
 def held_out(text: str) -> bool:
@@ -156,7 +169,7 @@ def plural(phrase: str) -> str:
 def gerund(text: str) -> str:
     """The first word in its -ing form: "throw away the can" -> "throwing away the can"."""
     word, _, rest = text.partition(" ")
-    if re.search(r"[^aeiou]e$", word) or word.endswith("ue") or word.endswith("ce"):
+    if re.search(r"[^aeiou]e$", word) or word.endswith(("ue", "ce")):
         word = word[:-1]
     elif re.fullmatch(r"(?:[^aeiou]*[aeiou][bdgmnprt])", word) and not word.endswith("w"):
         word += word[-1]

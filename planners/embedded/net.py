@@ -1,8 +1,8 @@
 """The reader network: from frozen token states to the reading of each piece of an instruction.
 
-Kinds and places are queries made from their names and descriptions, so what the catalogue gains later
-is read by the same weights. Every query attends over the tokens of the whole sentence, told which
-tokens are its own piece's, with hints of how well each token matches the query (by word, by sense).
+Kinds and places are queries made from their names and descriptions, so what the catalogue gains
+later is read by the same weights. Every query attends over the tokens of the whole sentence, told
+which tokens are its own piece's, with hints of how well each token matches it (by word, by sense).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from planners.embedded.encoder import TAPS, WIDTH
 from planners.embedded.reading import ACTS, LINKS, QUANTS, ROLES
 
 REL = 5  # classes of a token's place relative to a piece: ≤-2, -1, own, +1, ≥+2
-HINTS = 4  # per token and query: alias stands here, word match, sense of name, sense of description
+HINTS = 6  # per token and query, see `features.word_hints` and `features.sense_hints`
 SLOTS = 8  # pieces beyond this many share the last embedding
 
 
@@ -29,9 +29,8 @@ class ReaderCfg:
     early: int = 1  # layers before the split is known
     late: int = 2  # layers that know the pieces
     dropout: float = 0.1
-    query_noise: float = (
-        0.3  # of a kind's vectors, relative to their spread: against learning by heart
-    )
+    forget: float = 0.05  # share of tokens blanked in training: no single word may decide
+    query_noise: float = 0.15  # of a kind's query, relative to its spread: not by heart
 
 
 @dataclass
@@ -102,11 +101,9 @@ class Attend(nn.Module):
         return self.out(torch.cat([seen, extra], -1))
 
 
-def mlp(inputs: int, width: int, outputs: int, dropout: float) -> nn.Sequential:
+def mlp(inputs: int, width: int, outputs: int) -> nn.Sequential:
     """Two layers with GELU."""
-    return nn.Sequential(
-        nn.Linear(inputs, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, outputs)
-    )
+    return nn.Sequential(nn.Linear(inputs, width), nn.GELU(), nn.Linear(width, outputs))
 
 
 class Reader(nn.Module):
@@ -127,23 +124,26 @@ class Reader(nn.Module):
         )
         self.negated = nn.Embedding(2, d)
         self.early = nn.ModuleList(layer() for _ in range(cfg.early))
-        self.splitter = mlp(2 * d, d, 1, drop)
+        self.splitter = mlp(2 * d, d, 1)
         self.piece = nn.Embedding(SLOTS, d)
         self.opens = nn.Parameter(torch.zeros(d))
         self.late = nn.ModuleList(layer() for _ in range(cfg.late))
         self.norm = nn.LayerNorm(d)
         self.asks = nn.Parameter(torch.randn(4, d) * 0.5)
         self.ask = Attend(d, cfg.heads)
-        self.summary = mlp(6 * d, d, d, drop)
+        self.summary = mlp(6 * d, d, d)
         self.act, self.quant, self.link = (nn.Linear(d, len(k)) for k in (ACTS, QUANTS, LINKS))
         self.place_in, self.kind_in = nn.Linear(WIDTH, d), nn.Linear(2 * WIDTH, d)
         self.place_attend, self.kind_attend = Attend(d, cfg.heads), Attend(d, cfg.heads)
-        self.role = mlp(3 * d + 2 * HINTS, d, len(ROLES), drop)
-        self.member = mlp(4 * d + 2 * HINTS, d, 1, drop)
+        self.role = mlp(3 * d + 2 * HINTS, d, len(ROLES))
+        self.member = mlp(4 * d + 2 * HINTS, d, 1)
 
     def trunk(self, batch: Batch) -> Tensor:
         """(B,T,D) before the split is known."""
-        x = self.inputs(batch.states) + self.negated(batch.negated.long())
+        states = batch.states
+        if self.training and self.cfg.forget:
+            states = states * (torch.rand_like(states[..., :1]) > self.cfg.forget)
+        x = self.inputs(states) + self.negated(batch.negated.long())
         for layer in self.early:
             x = layer(x, src_key_padding_mask=~batch.mask)
         return x
@@ -184,10 +184,10 @@ class Reader(nn.Module):
     def _members(
         self, s: Tensor, x: Tensor, rel: Tensor, mask: Tensor, own: Tensor, batch: Batch
     ) -> Tensor:
-        kinds = batch.kinds
+        q, hints = self.kind_in(batch.kinds), batch.kind_hints[batch.owner]
         if self.training and self.cfg.query_noise:
-            kinds = kinds + self.cfg.query_noise * torch.randn_like(kinds) / WIDTH**0.5
-        q, hints = self.kind_in(kinds)[batch.owner], batch.kind_hints[batch.owner]
+            q = q + self.cfg.query_noise * q.detach().std() * torch.randn_like(q)
+        q = q[batch.owner]
         seen = self.kind_attend(q + s[:, None], x, rel, mask, hints)
         s = s[:, None].expand_as(seen)
         return self.member(torch.cat([seen, q, seen * q, s, _peaks(hints, own, mask)], -1)).squeeze(

@@ -6,12 +6,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from planners.embedded.lexicon import BACK, PLACES, Draw, Kind, kinds, matches, plural, table
+from planners.embedded.lexicon import (
+    BACK,
+    PLACES,
+    Draw,
+    Kind,
+    kinds,
+    matches,
+    place_names,
+    plural,
+    table,
+)
 from planners.embedded.reading import Segment
 
 MARK = "¦"  # where a segment starts; removed before anyone reads the sentence
 NUMBERS = {"two": ("two", "two", "2", "a couple of", "a pair of", "another two", "any two"),
-           "three": ("three", "3", "three different", "any three"), "four": ("four", "4")}  # fmt: skip
+           "three": ("three", "3", "three different", "any three"),
+           "four": ("four", "4")}  # fmt: skip
 ADJECTIVES = ("cold", "nice", "fresh", "new", "last", "delicious", "small", "full", "ice cold")
 STALE = ("empty", "old", "half empty", "dirty", "unwanted", "leftover", "used", "finished", "bad")
 
@@ -37,7 +48,7 @@ class Phrases:
 
     # ---- places
     def place(self, allow: Sequence[str] = PLACES[:5]) -> tuple[str, frozenset[str]]:
-        """(a place's words with article, the places they may mean); now and then an unknown place."""
+        """(a place's words with article, the places they may mean); now and then unknown."""
         draw = self.draw
         extra = [p for p in self.world.places if p not in PLACES and p != BACK]
         if extra and draw.chance(0.5):
@@ -52,7 +63,8 @@ class Phrases:
                 {"close counter", "far counter"}
             )
         name = draw.plain(list(allow))
-        return draw.pick(table("manner")["places"][name]), frozenset({name})
+        usual, all_ways = table("manner")["places"][name], place_names()[name]
+        return draw.pick(usual if draw.chance(0.55) else all_ways), frozenset({name})
 
     def with_preposition(self, how: str, allow: Sequence[str]) -> tuple[str, frozenset[str]]:
         """A place phrase for "on", "to" or "from" and the places it may mean."""
@@ -63,7 +75,7 @@ class Phrases:
         return f"{self.draw.pick(table('manner')[how][kind])} {words}", names
 
     # ---- things
-    def thing(self, form: str = "", source: float = 0.22) -> tuple[str, Segment]:
+    def thing(self, form: str = "", source: float = 0.28) -> tuple[str, Segment]:
         """A noun phrase and a segment with its members, quantity and sources.
 
         form: "" any | "ind" a/some | "def" the | "any" after "is there".
@@ -72,9 +84,9 @@ class Phrases:
         roll = draw.rng.random()
         if roll < 0.05 and form != "def":
             text, seg = self._either()
-        elif roll < 0.11:
+        elif roll < 0.13:
             text, seg = self._except(form)
-        elif roll < 0.62:
+        elif roll < 0.63:
             text, seg = self._named(form)
         else:
             text, seg = self._described(form)
@@ -87,7 +99,7 @@ class Phrases:
 
     def _kind(self) -> Kind:
         here = self.draw.chance(0.88)
-        pool = [k for k in self.world.kinds] if here else list(kinds().values())
+        pool = list(self.world.kinds) if here else list(kinds().values())
         return self.draw.rng.choice(pool)
 
     def name(self, kind: Kind) -> str:

@@ -13,7 +13,7 @@ from planners.embedded.encoder import model_folder
 SHORT = {
     "plz": "please", "pls": "please", "gimme": "give me", "lemme": "let me", "wanna": "want to",
     "gonna": "going to", "gotta": "have to", "u": "you", "ya": "you", "thx": "thanks",
-    "ty": "thanks",     "r": "are", "cuz": "because", "dont": "don't",
+    "ty": "thanks", "r": "are", "cuz": "because", "dont": "don't",
     "im": "i'm", "ive": "i've", "id": "i'd",
     "h20": "water",
     "cant": "can't", "whats": "what's", "theres": "there's", "youre": "you're", "sth": "something",

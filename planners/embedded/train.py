@@ -32,7 +32,7 @@ class PlannerTrainCfg:
 
     out: Path = WEIGHTS
     preset: str = "cpu"
-    sentences: int = 26_000
+    sentences: int = 20_000
     epochs: int = 6
     batch: int = 64
     lr: float = 1.5e-3
@@ -114,7 +114,7 @@ def _fit(
     rng = random.Random(cfg.seed)
     steps = cfg.epochs * (len(rows) // cfg.batch)
     optimiser = torch.optim.AdamW(
-        reader.parameters(), lr=cfg.lr, weight_decay=0.05, betas=(0.9, 0.98)
+        reader.parameters(), lr=cfg.lr, weight_decay=0.05, betas=(0.9, 0.98), fused=True
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, cfg.lr, total_steps=steps + 1, pct_start=0.1

@@ -42,7 +42,7 @@ class Report:
 def validate(
     reader: Reader, rows: Sequence[Row], bank: Bank, epoch: int = 0, size: int = 100
 ) -> Report:
-    """Readings at probability one half or the likeliest class; pieces as the splitter has them right."""
+    """Readings by the likeliest class or at one half, on the pieces as they should be split."""
     reader.eval()
     right: dict[str, list[Tensor]] = defaultdict(list)
     whole, forms = [], defaultdict(list)
@@ -64,10 +64,9 @@ def validate(
             whole.append(ok)
             forms[r.example.form].append(ok)
     means = {name: float(torch.cat(values).float().mean()) for name, values in right.items()}
-    return Report(
-        epoch, sum(whole) / len(whole), forms={f: round(sum(v) / len(v), 3) for f, v in sorted(forms.items())},
-        **{k: round(v, 4) for k, v in means.items()},
-    )  # fmt: skip
+    shares = {form: round(sum(v) / len(v), 3) for form, v in sorted(forms.items())}
+    means = {name: round(mean, 4) for name, mean in means.items()}
+    return Report(epoch, sum(whole) / len(whole), forms=shares, **means)
 
 
 def _marks(logits: Logits, y: Targets) -> dict[str, Tensor]:

@@ -1,0 +1,361 @@
+"""Sentence forms of the training grammar: how clauses stand together in what people say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from planners.embedded.clauses import TRASH, USER, Clause, Clauses, not_verbs
+from planners.embedded.lexicon import gerund, table
+from planners.embedded.phrases import MARK
+from planners.embedded.reading import Segment
+
+GIVE_ME = (
+    "bring me", "get me", "fetch", "bring", "fetch me", "hand me", "find me", "give me", "pass me",
+)  # fmt: skip
+
+
+def single(g: Clauses) -> Clause:
+    """One clause."""
+    text, segs = g.polite(g.clause())
+    return text + g.end(), segs
+
+
+def several(g: Clauses) -> Clause:
+    """Two or three independent clauses."""
+    texts, segs = [], []
+    n = g.rng.choices([2, 3], [0.8, 0.2])[0]
+    for i in range(n):
+        text, more = g.polite(g.clause()) if i == 0 or g.draw.chance(0.25) else _bare(g.clause())
+        texts.append(text)
+        segs += more
+    first = (
+        MARK + g.draw.plain(["first ", "first, ", "first of all, ", "start by: ", "to begin, "])
+        if g.draw.chance(0.15)
+        else None
+    )
+    out = texts[0] if first is None else first + texts[0][1:]
+    for text in texts[1:]:
+        out += g.join() + text
+    return out + g.end(), segs
+
+
+def _bare(clause: Clause) -> Clause:
+    return MARK + clause[0], clause[1]
+
+
+def ordered(g: Clauses) -> Clause:
+    """Two clauses whose order is said by before, after, once, first."""
+    (a, one), (b, two) = (_imperative(g, "give trash move go hold") for _ in range(2))
+    shape = g.rng.randrange(7)
+    if shape == 0:
+        return f"{MARK}before {gerund(a)}, {MARK}{b}", one + two
+    if shape == 1:
+        return f"{MARK}{a} before {MARK}{gerund(b)}", one + two
+    if shape == 2:
+        return f"{MARK}{a} after {MARK}{gerund(b)}", one + two
+    if shape == 3:
+        return f"{MARK}after {gerund(a)}, {MARK}{b}", one + two
+    if shape == 4:
+        soon = g.draw.plain(["first ", ""])
+        late = g.draw.plain([" first", " beforehand", " before that"])
+        return f"{MARK}{a}, but {MARK}{soon}{b}{late}", one + two
+    if shape == 5:
+        return f"{MARK}{a} before {MARK}you {b}", one + two
+    return f"{MARK}before you {a}, {MARK}{b}", one + two
+
+
+def _imperative(g: Clauses, families: str) -> Clause:
+    """A clause that starts with its verb."""
+    while True:
+        text, segs = g.clause(families)
+        if text.split(" ", 1)[0].isalpha() and text.split(" ", 1)[0] not in not_verbs():
+            return text, segs
+
+
+def spoken_of(g: Clauses) -> Clause:
+    """Something is mentioned (or taken) first, then a pronoun says what to do with it."""
+    roll = g.rng.random()
+    many = g.draw.chance(0.2)
+    if roll < 0.5:
+        text, segs = g.fill("mention")
+    elif roll < 0.68:
+        text, segs = g.hold()
+    elif roll < 0.78:
+        text, segs = g.find()
+    else:
+        text, segs = g.fill("fetch")
+    if "{osrc}" in text or "{oanysrc}" in text:
+        segs = []
+        for slot, form in (("{osrc}", "ind"), ("{oanysrc}", "any")):
+            if slot in text:
+                phrase = ""
+                for i in range(2 if many else 1):
+                    words, seg = g.p.thing(form, source=0.75)
+                    phrase += (f" and {MARK}" if i else "") + words
+                    segs.append(seg)
+                text = text.replace(slot, phrase)
+    if "{at}" in text or "{atopt}" in text:
+        words, names = g.p.with_preposition("from", ("close counter", "far counter", "table"))
+        words = re.sub(
+            r"^\D*?(?=(the|a|one|either|any|our|my|that) )",
+            g.draw.plain(["on ", "at ", "over on "]),
+            words,
+        )
+        keep = "{at}" in text or g.draw.chance(0.4)
+        text = text.replace("{at}", words).replace("{atopt}", words if keep else "")
+        if keep:
+            segs = [replace(s, sources=names) for s in segs]
+    text, segs = g.polite((text, segs)) if roll >= 0.5 else (MARK + text, segs)
+    plural_ = len(segs) > 1 or segs[0].quant != "one"
+    pronoun = g.draw.plain(table("manner")["them" if plural_ else "it"])
+    link = "them" if plural_ else "it"
+    follow, target, act = _follow(g, pronoun)
+    join = g.draw.plain(
+        [
+            ". ",
+            ", ",
+            " and ",
+            " and ",
+            "; ",
+            ", so ",
+            ". please ",
+            ", can you ",
+            ". can you ",
+            ". could you ",
+            "? ",
+            " and then ",
+            ", would you ",
+            ", please ",
+            ". would you please ",
+            "? if so, ",
+            "? then ",
+            ". now ",
+        ]
+    )
+    head = re.match(r"([.,;?]? ?(?:and |then |so |and then |now )?)(.*)$", join)
+    assert head is not None
+    text = f"{text}{head[1]}{MARK}{head[2]}{follow}"
+    out = [*segs, Segment(act, targets=target, link=link)]
+    if plural_ and act == "move" and g.draw.chance(0.2):
+        return _one_and_other(g, text, segs, pronoun, target)
+    if g.draw.chance(0.15):
+        more, extra = g.clause("give trash move go")
+        text, out = text + g.join() + MARK + more, out + extra
+    return text + g.end(), out
+
+
+def _follow(g: Clauses, pronoun: str) -> tuple[str, frozenset[str], str]:
+    family = g.rng.choices(["give", "trash", "move", "release", "hold"], [35, 25, 32, 3, 5])[0]
+    text = g.draw.expand(g.draw.pick(table("frames")[f"follow_{family}"])).replace("{it}", pronoun)
+    text = text.replace("{intrash}", g.draw.pick(table("manner")["intrash"]))
+    if "{on}" in text:
+        text, segs = g._target(text, [Segment("move")])
+        return text, segs[0].targets, "move"
+    target = {"give": USER, "trash": TRASH}.get(family, frozenset())
+    return text, target, "move" if target else family
+
+
+def _one_and_other(
+    g: Clauses, text: str, segs: list[Segment], pronoun: str, target: frozenset[str]
+) -> Clause:
+    text = re.sub(
+        rf"\b{pronoun}\b(?=[^{MARK}]*$)",
+        g.draw.plain(["one", "one of them", "the first one"]),
+        text,
+    )
+    other = g.draw.plain(
+        ["the other", "the other one", "another one", "the second one", "the other"]
+    )
+    more, target2, act2 = _follow(g, other)
+    return f"{text} and {MARK}{more}", [
+        *segs,
+        Segment("move", targets=target, link="it"),
+        Segment(act2, targets=target2, link="it"),
+    ]
+
+
+def held_thing(g: Clauses) -> Clause:
+    """A pronoun with nothing before it: what the robot holds."""
+    pronoun = g.draw.plain(
+        [
+            "it",
+            "it",
+            "this",
+            "that",
+            "the thing",
+            "the object",
+            "what you are holding",
+            "what you're carrying",
+            "the thing in your hand",
+            "what is in your gripper",
+            "the object you hold",
+        ]
+    )
+    follow, target, act = _follow(g, pronoun)
+    text, _ = g.polite((follow, []))
+    return text + g.end(), [Segment(act, targets=target, link="it")]
+
+
+def need_only(g: Clauses) -> Clause:
+    """A need without a request, or with one that names nothing."""
+    text, segs = g.need()
+    if g.draw.chance(0.22):
+        talk = g.none()[0]
+        text, segs = (
+            f"{talk}{g.draw.plain(['. ', ', ', ' and ', ' and ', ', so '])}{MARK}{text}",
+            [Segment("none"), *segs],
+        )
+    if g.draw.chance(0.35):
+        join = g.draw.plain([". ", ", ", " and ", "; ", " so ", "! "])
+        vague = g.draw.expand(g.draw.pick(table("frames")["vague"]))
+        return (
+            f"{MARK}{text}{join}{MARK}{vague}{g.end()}",
+            [*segs, Segment("none")],
+        )
+    return MARK + text + g.end(), segs
+
+
+def need_said(g: Clauses) -> Clause:
+    """A need as mere context, then the request itself."""
+    (text, _), (ask, segs) = g.need(), g.polite(g.clause("give give trash move"))
+    join = g.draw.plain([". ", ", ", " so ", ", so ", "; ", ". ", " and ", ": ", "! "])
+    return f"{MARK}{text}{join}{ask}{g.end()}", [Segment("none"), *segs]
+
+
+def two_needs(g: Clauses) -> Clause:
+    """Two needs at once."""
+    (a, one), (b, two) = g.need(), g.need()
+    return f"{MARK}{a}{g.draw.plain([' and ', '. ', ', and ', ' and also '])}{MARK}{b}", one + two
+
+
+def spill(g: Clauses) -> Clause:
+    """Something was spilled: throw it away, bring something for the mess."""
+    drink = g.rng.choice(
+        [k for k in g.p.world.kinds if "drink" in k.props] or list(g.p.world.kinds)
+    )
+    verb = g.draw.pick(
+        ["spilled", "dropped", "knocked over", "tipped over", "spilt", "finished", "broke"]
+    )
+    words, names = g.p.with_preposition("on", ("close counter", "far counter", "table", "table"))
+    place = g.draw.chance(0.5)
+    who = g.draw.plain(["I", "I", "somebody", "my friend", "we"])
+    whose = g.draw.plain(["my", "the", "a", "some"])
+    text = f"{MARK}{who} {verb} {whose} {g.p.name(drink)}{' ' + words if place else ''}"
+    mention = Segment("none", frozenset({drink.name}), sources=names if place else frozenset())
+    clean = Segment("move", g.p.world.having("cleaning"), "one", USER)
+    ask = f"{g.draw.pick(GIVE_ME)} {g.draw.pick(table('nouns')['cleaning']['mass'])}"
+    throw = g.draw.expand(g.draw.pick(table("frames")["follow_trash"]))
+    throw = throw.replace("{it}", g.draw.plain(["it", "that", "the can", "the thing"]))
+    throw = throw.replace("{intrash}", g.draw.pick(table("manner")["intrash"]))
+    gone = Segment("move", targets=TRASH, link="it")
+    join = g.draw.plain([", ", ". ", ", so ", " and "])
+    opening = g.draw.pick(table("manner")["open"])
+    roll = g.rng.random()
+    if roll < 0.4:
+        return f"{text}{join}{MARK}{opening} {throw}{g.join()}{MARK}{ask}", [
+            mention,
+            gone,
+            clean,
+        ]
+    if roll < 0.55:
+        return f"{text}{join}{MARK}{opening} {ask}{g.join()}{MARK}{throw}", [
+            mention,
+            clean,
+            gone,
+        ]
+    if roll < 0.8:
+        return f"{text}{join}{MARK}{opening} {ask}", [mention, clean]
+    return f"{text}{join}{MARK}{opening} {throw}", [mention, gone]
+
+
+def context(g: Clauses) -> Clause:
+    """Small talk around a request."""
+    (talk, none), (ask, segs) = g.none(), g.polite(g.clause())
+    join = g.draw.plain([". ", ", ", "! ", "; ", ". ", ": ", " and ", ", so "])
+    if g.draw.chance(0.25):
+        talk, none = f"{talk}{g.draw.plain([' and ', '. ', ', '])}{MARK}{g.none()[0]}", none * 2
+    if g.draw.chance(0.75):
+        return f"{MARK}{talk}{join}{ask}{g.end()}", none + segs
+    return f"{ask}{join}{MARK}{talk}{g.end()}", segs + none
+
+
+def forbidden(g: Clauses) -> Clause:
+    """What not to do, beside what to do."""
+    (no, segs0), (ask, segs) = g.forbid(), g.polite(g.clause("give move trash"))
+    if g.draw.chance(0.5):
+        join = g.draw.plain([", ", " and ", ". ", " but ", ", just ", ", instead ", "; "])
+        return f"{MARK}{no}{join}{ask}", segs0 + segs
+    return f"{ask}{g.draw.plain([', but ', ' and ', '. ', ', ', ' but '])}{MARK}{no}", segs + segs0
+
+
+def tour(g: Clauses) -> Clause:
+    """Several places in an order."""
+    legs = [g.go() for _ in range(g.rng.choice([2, 2, 3]))]
+    text = g.polite(legs[0])[0]
+    for leg in legs[1:]:
+        join = g.draw.plain(
+            [
+                ", then ",
+                " and then ",
+                " and ",
+                ", and then ",
+                ". then ",
+                " and after that ",
+                " and finally ",
+                ", ",
+                " and afterwards ",
+                ", next ",
+            ]
+        )
+        text += join + MARK + leg[0]
+    return text + g.end(), [s for leg in legs for s in leg[1]]
+
+
+def impossible(g: Clauses) -> Clause:
+    """Something this robot has no skill for, now and then beside something it can do."""
+    text, segs = g.polite(g.cannot())
+    if g.draw.chance(0.12):
+        more, extra = g.clause()
+        return text + g.join() + MARK + more, segs + extra
+    return text + g.end(), segs
+
+
+def shared_verb(g: Clauses) -> Clause:
+    """One verb, two things, two targets: "put the apple on the table and the coke in the bin"."""
+    verb = g.draw.pick(
+        [
+            "put",
+            "move",
+            "bring",
+            "place",
+            "carry",
+            "take",
+            "set",
+            "deliver",
+            "transfer",
+            "leave",
+            "transport",
+            "shift",
+        ]
+    )
+    allow = ("close counter", "far counter", "table", "trash", "user")
+    text, segs = f"{MARK}{g.draw.pick(table('manner')['open'])} {verb}", []
+    for i in range(g.rng.choice([2, 2, 3])):
+        words, seg = g.p.thing("", source=0.05)
+        to, names = g.p.with_preposition("to", allow)
+        text += (
+            f"{g.draw.plain([' and ', ', ', ' and ', ', and '])}{MARK}" if i else " "
+        ) + f"{words} {to}"
+        segs.append(replace(seg, act="move", targets=names, sources=frozenset()))
+    return text + g.end(), segs
+
+
+FORMS: dict[str, tuple[float, Callable[[Clauses], Clause]]] = {
+    "single": (40, single), "several": (16, several), "ordered": (4.5, ordered),
+    "spoken_of": (12, spoken_of), "held": (3, held_thing), "need": (8, need_only),
+    "need_said": (3, need_said), "two_needs": (1, two_needs),
+    "spill": (2.5, spill), "context": (6, context), "forbidden": (3, forbidden), "tour": (3, tour),
+    "impossible": (8, impossible), "shared_verb": (3, shared_verb),
+}  # fmt: skip
