@@ -58,6 +58,7 @@ class Interpreter:
         self.encoder, self.readers = encoder, list(readers)
         self.kinds, self.places = make_items(encoder, kinds), make_items(encoder, places)
         self.guesses = functools.lru_cache(256)(self._guesses)
+        self.guesses("bring a sponge")  # compiles what the first instruction would wait for
 
     def tokens(self, instruction: str) -> int:
         """How many tokens the encoder reads for it."""
