@@ -14,9 +14,10 @@ import torch
 
 from embodied.tasks.navigate import NavigateTask, holding
 from embodied.tasks.rooms import Rooms, free_poses
-from embodied.world.navigation import Map, Route
+from embodied.world.navigation import Map
 from embodied.world.proximity import Obstacles, Proximity
 from embodied.world.robot import BASE_RADIUS
+from embodied.world.routes import Route
 from embodied.world.state import State, rotate, wrap
 
 NAVIGATE_FEATURES = 21
@@ -150,7 +151,7 @@ class NavigateStarts:
         return self.task.failure()
 
 
-def wide_rooms(seed: int, random: int = 28, real: int = 16) -> tuple[Rooms, torch.Tensor]:
+def wide_rooms(seed: int, random: int = 20, real: int = 10) -> tuple[Rooms, torch.Tensor]:
     """Rooms as navigation is trained in, with hard goals and starts added and barriers put in.
 
     Returns them and which of them (M,) have a barrier.
