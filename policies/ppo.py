@@ -35,7 +35,7 @@ class BatchPPO(PPO):
         n_rollout_steps: int,
     ) -> bool:
         """Fills the buffer with n_rollout_steps per simulation; see SB3's `OnPolicyAlgorithm`."""
-        assert isinstance(env, TaskVecEnv) and self._last_obs is not None
+        assert isinstance(env, TaskVecEnv)
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
         callback.on_rollout_start()
@@ -52,10 +52,10 @@ class BatchPPO(PPO):
                 return False
             self._record(env)
             rewards = self._bootstrap(env, rewards)
-            assert self._last_episode_starts is not None
+            assert isinstance(self._last_obs, np.ndarray) and self._last_episode_starts is not None
             rollout_buffer.add(
                 self._last_obs, acts, rewards, self._last_episode_starts, values, log_probs
-            )  # type: ignore[arg-type]
+            )
             self._last_obs, self._last_episode_starts = obs, dones  # type: ignore[assignment]
         with torch.no_grad():
             values = self.policy.predict_values(torch.as_tensor(obs, device=self.device))

@@ -15,7 +15,7 @@ from embodied.world.engine import BatchEngine, CpuEngine
 from embodied.world.grasp import FINGERTIP, GRASP_DEPTH, STAND
 from embodied.world.predicates import held, object_in_base, pick_out, vertical_half
 from embodied.world.robot import BASE_RADIUS, HOME_ARM, REST_TCP
-from embodied.world.scene import FixtureCfg, fixture_model, scaled_half_extents
+from embodied.world.scene import FixtureCfg, FixtureKind, fixture_model, scaled_half_extents
 from embodied.world.state import Layout, State, quat_up, quat_yaw, rotate, wrap
 
 ARM_FEATURES = 38
@@ -105,7 +105,9 @@ HEIGHTS = {
 }
 
 
-def build_fixtures(kinds: tuple[str, ...], num_envs: int, seed: int, threads: int = 0) -> Fixtures:
+def build_fixtures(
+    kinds: tuple[FixtureKind, ...], num_envs: int, seed: int, threads: int = 0
+) -> Fixtures:
     """Compiles each catalogue object with each of `kinds` (repeats weigh) and deals them out.
 
     Sizes vary by 8 %, masses by 30 %, friction in [0.7, 1.1], heights over `HEIGHTS`.
@@ -118,7 +120,7 @@ def build_fixtures(kinds: tuple[str, ...], num_envs: int, seed: int, threads: in
     cfgs = [
         FixtureCfg(
             name, kind, draw(*HEIGHTS[kind]), draw(0.92, 1.08), draw(0.7, 1.3), draw(0.7, 1.1)
-        )  # type: ignore[arg-type]
+        )
         for kind in kinds
         for name in catalogue.objects()
     ]

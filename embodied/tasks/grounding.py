@@ -51,7 +51,7 @@ def _navigation(call: SkillCall, kitchen: Kitchen) -> Request:
         return Request(
             call, True, stand=place.stand(_roomy_spot(kitchen, call.place)), place=call.place
         )
-    if call.obj not in kitchen.index:
+    if call.obj is None or call.obj not in kitchen.index:
         return Request(call, False, stand=here)
     where, point = kitchen.place_of(call.obj), kitchen.position(call.obj)
     if where is not None:
@@ -63,7 +63,7 @@ def _navigation(call: SkillCall, kitchen: Kitchen) -> Request:
 
 
 def _pick(call: SkillCall, kitchen: Kitchen) -> Request:
-    if call.obj not in kitchen.index:
+    if call.obj is None or call.obj not in kitchen.index:
         return Request(call, False, goal=_goal(kitchen, None, np.zeros(3), False))
     point = kitchen.position(call.obj)
     spot = np.array([point[0], point[1], kitchen.underside(call.obj)])

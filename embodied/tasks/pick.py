@@ -26,6 +26,7 @@ from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
 from embodied.world.grasp import grasp_offset
 from embodied.world.predicates import bottom, held, object_in_base, pick_out
 from embodied.world.robot import BASE_RADIUS, REST_TCP
+from embodied.world.scene import FixtureKind
 from embodied.world.state import State, StateReader, quat_up, rotate
 
 LIFTED = 0.05  # m above the surface
@@ -100,7 +101,7 @@ class PickTask:
         fixtures: Fixtures | None = None,
     ) -> None:
         self.num_envs, self.easy = num_envs, easy
-        kinds = ("surface",) * 5 + ("tray",)
+        kinds: tuple[FixtureKind, ...] = ("surface",) * 5 + ("tray",)
         self.fixtures = fixtures or build_fixtures(kinds, num_envs, seed, threads)
         self.engine = self.fixtures.engine
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)

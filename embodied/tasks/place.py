@@ -25,6 +25,7 @@ from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
 from embodied.world.grasp import grasp_offset
 from embodied.world.predicates import bottom, held, object_in_base, pick_out, still, upright
 from embodied.world.robot import BASE_RADIUS, REST_TCP
+from embodied.world.scene import FixtureKind
 from embodied.world.state import State, StateReader, quat_up, rotate, to_base
 
 NEAR_SPOT = 0.08  # m, how far from the spot something may stand
@@ -132,7 +133,7 @@ class PlaceTask:
         fixtures: Fixtures | None = None,
     ) -> None:
         self.num_envs, self.easy, self.handoff = num_envs, easy, handoff
-        kinds = ("surface",) * 4 + ("tray", "bin")
+        kinds: tuple[FixtureKind, ...] = ("surface",) * 4 + ("tray", "bin")
         self.fixtures = fixtures or build_fixtures(kinds, num_envs, seed, threads)
         self.engine = self.fixtures.engine
         self.grasps = collect_grasps(self.fixtures, pick, 6, seed, threads) if pick else None

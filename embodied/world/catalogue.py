@@ -35,7 +35,7 @@ class ObjectSpec(BaseModel):
     def half_extents(self) -> tuple[float, float, float]:
         """Half sizes of the bounding box at rest, object frame, z up [m]."""
         if self.shape == "sphere":
-            return (self.size[0],) * 3
+            return (self.size[0], self.size[0], self.size[0])
         if self.shape == "cylinder":
             return (self.size[0], self.size[0], self.size[1] / 2)
         return (self.size[0] / 2, self.size[1] / 2, self.size[2] / 2)
