@@ -200,9 +200,11 @@ def _shape_gripper(spec: mujoco.MjSpec) -> None:
         pad.condim, pad.priority, pad.friction = 4, 1, [1.2, 0.02, 0.001]
         pad.margin, pad.solref, pad.solimp = 0.0, [0.008, 1], [0.9, 0.95, 0.001, 0.5, 2]
         pad.size = PAD_HALF
-        # a touch sensor's zone reaches 3 mm past the pad on its inner side only
+        # a touch sensor's zone: the pad's inner side, 2 mm beyond it all round, because boxes touch
+        # at the pad's very edges and a zone that ends there flickers
         site = body.add_site(name=f"touch_{name[-1]}", type=mujoco.mjtGeom.mjGEOM_BOX, group=4)
-        site.pos, site.size = [0, side * -0.0130, 0], [PAD_HALF[0], 0.0040, PAD_HALF[2]]
+        site.pos = [0, side * -0.0130, 0]
+        site.size = [PAD_HALF[0] + 0.002, 0.0040, PAD_HALF[2] + 0.002]
         spec.add_sensor(
             name=f"touch_{name[-1]}", type=mujoco.mjtSensor.mjSENS_TOUCH,
             objtype=mujoco.mjtObj.mjOBJ_SITE, objname=f"touch_{name[-1]}",
