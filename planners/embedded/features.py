@@ -64,17 +64,28 @@ def encode(encoder: Encoder, texts: Sequence[str]) -> list[Sentence]:
 
 def make_items(encoder: Encoder, entries: Sequence[tuple[str, Sequence[str], str]]) -> list[Item]:
     """Items from (name, aliases, description). One encoder pass over names and descriptions."""
-    texts = [name for name, _, _ in entries] + [f"{name}: {text}" for name, _, text in entries]
-    vectors = encoder.pooled(encoder(texts))
+    titles = [name for name, _, _ in entries]
+    texts = [f"{name}: {text}" for name, _, text in entries]
+    vectors = _pooled(encoder, titles + texts)
     items = []
-    for i, (name, aliases, _) in enumerate(entries):
+    for text, (name, aliases, _) in zip(texts, entries, strict=True):
         names = tuple(dict.fromkeys(a.lower() for a in (name, *aliases)))
         ids = {t for n in names for t in _content_ids(encoder, n)} or set(
             _content_ids(encoder, name, keep=True)
         )
         words = F.normalize(encoder.w["embeddings.word_embeddings.weight"][sorted(ids)], dim=-1)
-        items.append(Item(name, names, torch.stack([vectors[i], vectors[i + len(entries)]]), words))
+        items.append(Item(name, names, torch.stack([vectors[name], vectors[text]]), words))
     return items
+
+
+def _pooled(encoder: Encoder, texts: Sequence[str], chunk: int = 64) -> dict[str, Tensor]:
+    """Text -> unit sentence vector; each text once, like lengths together."""
+    order = sorted(set(texts), key=lambda text: (len(text), text))
+    vectors: dict[str, Tensor] = {}
+    for k in range(0, len(order), chunk):
+        part = order[k : k + chunk]
+        vectors |= dict(zip(part, encoder.pooled(encoder(part)), strict=True))
+    return vectors
 
 
 def _content_ids(encoder: Encoder, text: str, keep: bool = False) -> list[int]:

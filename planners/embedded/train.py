@@ -28,17 +28,23 @@ from planners.embedded.validate import Report, validate
 
 @dataclass(frozen=True)
 class PlannerTrainCfg:
-    """Training of the embedded planner. Preset cpu: about a quarter of an hour on one core."""
+    """Training of the embedded planner; the defaults are preset cpu, ten minutes on a free core.
+
+    out: the folder of the weights; the shipped one if left out.
+    """
 
     out: Path = WEIGHTS
-    preset: str = "cpu"
     sentences: int = 20_000
+    checks: int = 1_500  # validation sentences
     epochs: int = 6
     batch: int = 64
     lr: float = 1.5e-3
     seed: int = 0
-    device: str = "cpu"
     reader: ReaderCfg = field(default_factory=ReaderCfg)
+
+
+SMOKE = PlannerTrainCfg(Path("outputs/train/planner-smoke"), sentences=640, checks=200, epochs=1)
+PRESETS = {"cpu": PlannerTrainCfg(), "smoke": SMOKE}  # smoke: a minute, to see that it runs
 
 
 def losses(logits: Logits, y: Targets) -> dict[str, Tensor]:
@@ -67,11 +73,20 @@ def split_loss(x: Tensor, rows: list[Row], reader: Reader) -> Tensor:
 
 
 def train(
-    cfg: PlannerTrainCfg | None = None, *, seed: int | None = None, out: Path | None = None
+    cfg: PlannerTrainCfg | None = None,
+    *,
+    preset: str = "cpu",
+    seed: int = 0,
+    out: Path | None = None,
 ) -> Path:
-    """Train, keep the best weights by validation, return their folder."""
-    cfg = cfg or PlannerTrainCfg()
-    cfg = replace(cfg, seed=cfg.seed if seed is None else seed, out=out or cfg.out)
+    """Train, keep the best weights by validation, return their folder.
+
+    Args:
+        cfg: all settings; or else `preset`, a name in PRESETS, with `seed` and `out` on top.
+    """
+    if cfg is None:
+        cfg = replace(PRESETS[preset], seed=seed)
+        cfg = cfg if out is None else replace(cfg, out=out)
     started = time.time()
     torch.set_num_threads(1)
     torch.manual_seed(cfg.seed)
@@ -94,7 +109,7 @@ def _sentences(
     grammar, unseen = Grammar(cfg.seed), Grammar(cfg.seed + 1, training=False)
     examples = list({e.text: e for e in (grammar.example() for _ in range(cfg.sentences))}.values())
     seen = {e.text for e in examples}
-    checks = [e for e in (unseen.example() for _ in range(1500)) if e.text not in seen]
+    checks = [e for e in (unseen.example() for _ in range(cfg.checks)) if e.text not in seen]
     task = bars.add_task("encoding sentences", total=len(examples) + len(checks))
     done = lambda n: bars.advance(task, n)  # noqa: E731
     return make_rows(encoder, bank, examples, done=done), make_rows(
@@ -117,7 +132,7 @@ def _fit(
         reader.parameters(), lr=cfg.lr, weight_decay=0.05, betas=(0.9, 0.98), fused=True
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, cfg.lr, total_steps=steps + 1, pct_start=0.1
+        optimiser, cfg.lr, total_steps=steps + 1, pct_start=max(0.1, 2 / (steps + 1))
     )
     task, best = bars.add_task("training the reader", total=steps), Report()
     for epoch in range(1, cfg.epochs + 1):
