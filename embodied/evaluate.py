@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -53,7 +54,7 @@ def run(cfg: EvaluateCfg) -> int:
 
     if cfg.seeds < 1:
         raise UsageError("--seeds must be at least 1.")
-    path = cfg.suite or Path(__file__).parent.parent / "sim_assets" / "suites" / "first.yaml"
+    path = cfg.suite or Path(str(files("sim_assets").joinpath("suites/first.yaml")))
     suite = load_suite(path)
     folder = outputs.new_run_folder("evaluate", suite.name, cfg.out)
     outputs.describe_run(folder, cfg)

@@ -63,6 +63,9 @@ def test_faulty_and_missing_cards_say_so(folder: Path, tmp_path: Path) -> None:
 
 def test_wilson_interval() -> None:
     figure = wilson(84, 101)  # SayCan's 84 % of 101, whose interval the literature gives
-    assert (figure.low, figure.high) == (pytest.approx(0.747, abs=0.002), pytest.approx(0.892, abs=0.002))
+    assert (figure.low, figure.high) == (
+        pytest.approx(0.747, abs=0.002),
+        pytest.approx(0.892, abs=0.002),
+    )
     assert wilson(0, 10).low == 0.0
     assert wilson(10, 10).high == 1.0

@@ -72,9 +72,14 @@ def test_killed_training_goes_on(tmp_path: Path) -> None:
     weights = {key: value.clone() for key, value in model.policy.state_dict().items()}
     (tmp_path / "checkpoints" / ".step_0000099999.part").mkdir()  # as a kill while saving leaves it
 
-    again, _ = _resume_or_start(cfg, TaskVecEnv(PickTask(96, threads=2), seed=0), tmp_path, {}, cfg.steps)
+    again, _ = _resume_or_start(
+        cfg, TaskVecEnv(PickTask(96, threads=2), seed=0), tmp_path, {}, cfg.steps
+    )
     assert again.num_timesteps == 96 * 16 * 2
     assert all(torch.equal(value, weights[key]) for key, value in again.policy.state_dict().items())
     again.learn(cfg.steps - again.num_timesteps, reset_num_timesteps=False)
     assert again.num_timesteps == cfg.steps
-    assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["steps"] == 96 * 16 * 2
+    assert (
+        json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["steps"]
+        == 96 * 16 * 2
+    )

@@ -24,7 +24,9 @@ def servo(
 @pytest.fixture(scope="module")
 def lifted() -> PickTask:
     """Every object of the catalogue, grasped and lifted by a script."""
-    task = PickTask(16, easy=0.0, fixtures=fixtures_of([FixtureCfg(name) for name in catalogue.objects()], 1))
+    task = PickTask(
+        16, easy=0.0, fixtures=fixtures_of([FixtureCfg(name) for name in catalogue.objects()], 1)
+    )
     task.reset(torch.ones(16, dtype=torch.bool), torch.Generator().manual_seed(0))
     none = torch.zeros(16)
     for _ in range(40):  # turn while above
@@ -66,7 +68,9 @@ def test_place_starts_holding_and_opening_high_fails() -> None:
 
 
 def test_bin_takes_what_is_dropped_over_it() -> None:
-    task = PlaceTask(4, easy=0.0, fixtures=fixtures_of([FixtureCfg("apple", "bin", height=0.5)] * 4, 1))
+    task = PlaceTask(
+        4, easy=0.0, fixtures=fixtures_of([FixtureCfg("apple", "bin", height=0.5)] * 4, 1)
+    )
     task.reset(torch.ones(4, dtype=torch.bool), torch.Generator().manual_seed(0))
     from embodied.world.state import to_base
 

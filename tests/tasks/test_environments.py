@@ -35,7 +35,10 @@ def test_same_seed_same_episode(env_id: str) -> None:
 
 def test_kitchen_rewards_its_goal() -> None:
     env = gym.make(
-        "embodied/Kitchen-v0", objects={"sponge": "table"}, robot_at="user", goal={"at": ["sponge", "table"]}
+        "embodied/Kitchen-v0",
+        objects={"sponge": "table"},
+        robot_at="user",
+        goal={"at": ["sponge", "table"]},
     )
     env.reset(seed=0)
     _, reward, terminated, _, info = env.step(np.zeros(8, np.float32))

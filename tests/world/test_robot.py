@@ -43,7 +43,9 @@ def test_home_posture_is_the_rest_pose_and_holds() -> None:
     assert rig.state.tcp_vel.norm() < 0.005
 
 
-@pytest.mark.parametrize("pose", [(0.7, 0.0, 0.78, 0.0), (0.7, 0.2, 0.8, 1.2), (0.55, -0.2, 0.74, -1.2)])
+@pytest.mark.parametrize(
+    "pose", [(0.7, 0.0, 0.78, 0.0), (0.7, 0.2, 0.8, 1.2), (0.55, -0.2, 0.74, -1.2)]
+)
 def test_servos_reach_task_space_targets(pose: tuple[float, ...]) -> None:
     rig = Rig()
     start = rig.control.target.clone()

@@ -1,0 +1,67 @@
+"""The suite runner: it counts what the goal's predicates say, in the design's format."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from embodied import evaluate
+
+SUITE = """
+suite: tiny
+items:
+  - id: a
+    family: go
+    instruction: "go to the table"
+    start: {robot: {at: user, holding: null}, objects: {sponge: far counter}}
+    goal: {robot_at: table}
+    max_skills: 4
+  - id: b
+    family: refuse
+    instruction: "bring me the pepsi"
+    start: {robot: {at: user, holding: null}, objects: {sponge: far counter}}
+    expect: refuse
+    max_skills: 4
+"""
+
+
+def test_both_modes_in_the_format_of_the_design(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(SUITE)
+    out = tmp_path / "out"
+    argv = [str(tmp_path / "tiny.yaml"), "--seeds", "1", "--jobs", "1", "--out", str(out)]
+    assert evaluate.main(argv) == 0
+    results = json.loads((out / "results.json").read_text())
+    assert results["summary"]["total"]["n"] == 2
+    for key in ("plan_success", "execution_success"):
+        assert results["summary"]["total"][key]["rate"] == 1.0
+        assert results["summary"]["go"][key]["episodes"] == 1
+    by = {(episode["id"], episode["mode"]): episode for episode in results["episodes"]}
+    assert by["a", "execute"]["skills"][0] == {"label": "go to the table", "outcome": "success"}
+    assert by["b", "plan"]["outcome"] == "refused"
+
+
+def test_bad_suite_names_line_and_nearest_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.yaml").write_text(SUITE.replace("robot_at: table", "robot_at: tabel"))
+    assert evaluate.main([str(tmp_path / "bad.yaml"), "--out", str(tmp_path / "o")]) == 2
+    told = capsys.readouterr().err
+    assert "tabel" in told
+    assert "table" in told
+    assert "line 8" in told
+
+
+@pytest.mark.parametrize(
+    ("expect", "verdict", "holds", "success"),
+    [
+        ("done", "success", True, True),
+        ("done", "success", False, False),  # said done too early
+        ("done", "step_limit", True, False),  # never said done
+        ("done", "refused", True, False),
+        ("refuse", "refused", False, True),
+        ("refuse", "success", True, False),
+    ],
+)
+def test_judging(expect: str, verdict: str, holds: bool, success: bool) -> None:
+    assert evaluate.judge(SimpleNamespace(expect=expect), verdict, holds)[0] is success
