@@ -20,6 +20,7 @@ FEATURES = {"navigate": NAVIGATE_FEATURES, "pick": PICK_FEATURES, "place": PLACE
 ROLLOUTS = {"navigate": 10_000, "pick": 12_000, "place": 12_000}
 """From how many rollouts each family's head is learned."""
 _ARMS, _CARTS = 384, 1024  # simulations
+_HANDOFF = 0.9  # share of place's starts that begin as picks end, where a pick policy is given
 _SECOND = 0.13  # share of the rollouts with a second object in the scene
 
 
@@ -41,6 +42,8 @@ def collect(
             f"There are no wide starts for the family '{family}'; known: {', '.join(FEATURES)}."
         )
     make = {"pick": PickTask, "place": PlaceTask}[family]
+    if "pick" in starts:  # made-up grasps rattle for a moment, which those of picks do not
+        starts = {"handoff": _HANDOFF, **starts}
     parts = []
     for second, share in ((False, 1 - _SECOND), (True, _SECOND)):
         wanted = int(rollouts * share)

@@ -108,7 +108,9 @@ def train(
     save_skill(skill, card, {POLICY: net.state_dict()})
     from policies import affordance
 
-    head, facts = affordance.train(cfg.family, act, seed=cfg.seed, threads=cfg.threads, log=say)
+    head, facts = affordance.train(
+        cfg.family, act, seed=cfg.seed, threads=cfg.threads, log=say, **kwargs
+    )
     card = card.model_copy(update={"affordance": facts})
     save_skill(skill, card, {POLICY: net.state_dict(), AFFORDANCE: head})
     return card
