@@ -63,11 +63,11 @@ class Executor:
     def _place(self, request: Request, tick: OnStep) -> Outcome:
         goal = request.goal
         assert goal is not None
-        before = bool(held(self.kitchen.state, goal.index, goal.half)[0])
-        outcome = self._arm(goal, place, self.skills["place"], place.PlaceTask.horizon, tick)
-        if outcome.success and not before:
-            return Outcome(False, "the gripper did not hold it", outcome.steps)
-        return outcome
+        if not bool(held(self.kitchen.state, goal.index, goal.half)[0]):
+            carried = self.kitchen.holding()
+            found = f"holds the {carried}" if carried else "is empty"
+            return Outcome(False, f"the gripper {found}", 0)
+        return self._arm(goal, place, self.skills["place"], place.PlaceTask.horizon, tick)
 
     def _navigate(self, request: Request, tick: OnStep) -> Outcome:
         kitchen, skill = self.kitchen, self.skills["navigate"]

@@ -22,7 +22,7 @@ import mujoco
 import numpy as np
 
 from embodied.errors import EnvironmentFault
-from embodied.world import gl
+from embodied.world import GL_OFF, UNKNOWN_GL, gl
 from embodied.world.follow import Follow, FollowCfg
 from embodied.world.looks import NEAR_GROUP, VISUAL_GROUP
 from embodied.world.shadows import Shadows
@@ -31,7 +31,6 @@ HEAD_CAMERA = "robot/head_camera_rgb"
 _MAX_GEOMS = 1000
 _OVERSAMPLING = 1.25
 _FOLLOW = FollowCfg()
-_OFF = ("off", "disable", "disabled", "0", "false")
 _used: str = ""  # the sentence on the back end in use; empty before the first picture
 
 
@@ -147,7 +146,11 @@ def _gl_context(width: int, height: int) -> Any:
     global _used
     faults = []
     for name in _candidates():
-        if name in _OFF:
+        if UNKNOWN_GL:
+            raise EnvironmentFault(
+                f"MUJOCO_GL={UNKNOWN_GL} names no graphics back end; unset it, or set egl or osmesa."
+            )
+        if name in GL_OFF:
             raise EnvironmentFault(
                 f"MUJOCO_GL={name} switches pictures off; unset it to have them."
             )
