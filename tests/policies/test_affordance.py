@@ -14,7 +14,17 @@ from policies.affordance_data import SETTLE, Dataset, roll_out
 from policies.affordance_features import PICK_FEATURES
 from policies.affordance_probe import probe
 from policies.affordance_sources import FEATURES
-from policies.skill import AFFORDANCE, CARD, POLICY, SkillCard, Training, mean_network, save_skill
+from policies.library import SHIPPED
+from policies.skill import (
+    AFFORDANCE,
+    CARD,
+    POLICY,
+    Skill,
+    SkillCard,
+    Training,
+    mean_network,
+    save_skill,
+)
 from policies.vec_env import CONFIRM
 
 
@@ -181,3 +191,16 @@ def test_success_must_last_and_the_time_limit_ends() -> None:
     data = roll_out(late, lambda obs: torch.ones(len(obs), 1), per_env=4, seed=0)
     assert not bool(data.success.any())
     assert SETTLE > 0
+
+
+@pytest.mark.parametrize("family", list(FEATURES))
+def test_shipped_heads_meet_the_bars_they_report(family: str) -> None:
+    card = Skill.load(SHIPPED / family).card
+    told = card.affordance["report"]
+    assert Affordance.load(SHIPPED / family).features == card.affordance["features"]
+    assert told["n"] == sum(row["n"] for row in card.affordance["reliability"]) >= 1000
+    assert told["ece"] <= 0.05
+    assert told["auroc"] >= 0.95
+    table = card.affordance["by_start"]
+    assert table["absent"]["p"] < 0.02
+    assert table["usual"]["p"] > 0.9
