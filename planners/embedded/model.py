@@ -24,7 +24,7 @@ from planners.embedded.encoder import Encoder
 from planners.embedded.ground import Hypothesis, Problem, hypotheses
 from planners.embedded.interpret import Entry, Guess, Interpreter
 from planners.embedded.progress import states, succeeded
-from planners.embedded.store import WEIGHTS, load_reader
+from planners.embedded.store import WEIGHTS, load_readers
 from planners.model import Prompt, Scores, no_skill, not_in_scene
 
 FLOOR = 0.03  # probability kept for all labels together, whatever the reading says
@@ -56,7 +56,7 @@ class EmbeddedModel:
             kinds = [(name, tuple(spec.aliases), spec.description) for name, spec in own]
         if places is None:
             places = place_entries(catalogue.places())
-        self.interpreter = Interpreter(encoder, [load_reader(weights)], kinds, places)
+        self.interpreter = Interpreter(encoder, load_readers(weights), kinds, places)
 
     def score(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Scores:
         """Log-probabilities over `calls` (logsumexp 0, none is -inf)."""

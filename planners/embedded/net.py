@@ -29,8 +29,8 @@ class ReaderCfg:
     early: int = 1  # layers before the split is known
     late: int = 2  # layers that know the pieces
     dropout: float = 0.1
-    forget: float = 0.05  # share of tokens blanked in training: no single word may decide
-    query_noise: float = 0.15  # of a kind's query, relative to its spread: not by heart
+    forget: float = 0.02  # share of tokens blanked in training: no single word may decide
+    query_noise: float = 0.1  # of a kind's query, relative to its spread: not by heart
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The reader's folder: `model.json` (shape, provenance, sha256) beside safetensors."""
+"""The readers' folder: `model.json` (shapes, provenance, sha256) beside safetensors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,44 +17,57 @@ from embodied.errors import UsageError
 from planners.embedded.net import Reader, ReaderCfg
 
 WEIGHTS = Path(__file__).parent / "weights"
-FILE = "reader.safetensors"
 
 
-def save_reader(folder: Path, reader: Reader, provenance: dict[str, Any]) -> None:
-    """Write weights and model.json; each file appears whole or not at all."""
-    data = save({k: v.detach().half().contiguous() for k, v in reader.state_dict().items()})
-    about = {
-        "format": 1,
-        "file": FILE,
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "reader": asdict(reader.cfg),
-        "training": provenance,
-    }
+def save_readers(folder: Path, readers: Sequence[Reader], provenance: dict[str, Any]) -> None:
+    """Write weights, then model.json that names them; what it no longer names is removed.
+
+    Weights are named by their content, so that a folder is whole at every moment.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / FILE, data)
+    files = []
+    for reader in readers:
+        data = save({k: v.detach().half().contiguous() for k, v in reader.state_dict().items()})
+        digest = hashlib.sha256(data).hexdigest()
+        name = f"reader-{digest[:12]}.safetensors"
+        _replace(folder / name, data)
+        files.append({"file": name, "sha256": digest, "reader": asdict(reader.cfg)})
+    about = {"format": 2, "readers": files, "training": provenance}
     _replace(folder / "model.json", (json.dumps(about, indent=1) + "\n").encode())
+    for old in folder.glob("reader*.safetensors"):
+        if old.name not in {file["file"] for file in files}:
+            old.unlink()
 
 
-def load_reader(folder: Path = WEIGHTS) -> Reader:
-    """The reader of a folder, checked against its sha256, in float32 and evaluation mode."""
+def load_readers(folder: Path = WEIGHTS) -> list[Reader]:
+    """The readers of a folder, checked against their sha256, in float32 and evaluation mode."""
     try:
-        about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        data = (folder / about["file"]).read_bytes()
-        cfg = ReaderCfg(**about["reader"])
+        files = json.loads((folder / "model.json").read_text(encoding="utf-8"))["readers"]
+        parts = [
+            (
+                folder / f["file"],
+                (folder / f["file"]).read_bytes(),
+                f["sha256"],
+                ReaderCfg(**f["reader"]),
+            )
+            for f in files
+        ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{folder} does not hold an embedded planner ({error}). "
             "Train one: python -m embodied.train planner"
         ) from error
-    if hashlib.sha256(data).hexdigest() != about["sha256"]:
-        raise UsageError(
-            f"The weights in {folder / about['file']} do not match the sha256 in model.json: the "
-            "file was changed or cut short. Reinstall it, or train again: "
-            "python -m embodied.train planner"
-        )
-    reader = Reader(cfg)
-    reader.load_state_dict({k: v.float() for k, v in load(data).items()})
-    return reader.eval().requires_grad_(False)
+    readers = []
+    for path, data, digest, cfg in parts:
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise UsageError(
+                f"The weights in {path} do not match the sha256 in model.json: the file was changed "
+                "or cut short. Reinstall it, or train again: python -m embodied.train planner"
+            )
+        reader = Reader(cfg)
+        reader.load_state_dict({k: v.float() for k, v in load(data).items()})
+        readers.append(reader.eval().requires_grad_(False))
+    return readers
 
 
 def _replace(path: Path, data: bytes) -> None:

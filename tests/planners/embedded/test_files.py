@@ -10,7 +10,7 @@ import torch
 from embodied.errors import EnvironmentFault, UsageError
 from planners.embedded import encoder as encoder_module
 from planners.embedded.encoder import Encoder, model_folder
-from planners.embedded.store import FILE, WEIGHTS, load_reader
+from planners.embedded.store import WEIGHTS, load_readers
 
 
 def test_token_states_equal_those_of_transformers() -> None:
@@ -42,16 +42,17 @@ def test_a_changed_encoder_is_not_loaded(tmp_path: Path) -> None:
 def test_a_changed_reader_is_not_loaded(tmp_path: Path) -> None:
     folder = tmp_path / "weights"
     shutil.copytree(WEIGHTS, folder)
-    data = bytearray((folder / FILE).read_bytes())
+    path = next(folder.glob("*.safetensors"))
+    data = bytearray(path.read_bytes())
     data[-1] ^= 1
-    (folder / FILE).write_bytes(data)
+    path.write_bytes(data)
     with pytest.raises(UsageError, match="sha256"):
-        load_reader(folder)
+        load_readers(folder)
 
 
 def test_a_folder_without_weights_says_how_to_make_them(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="embodied.train planner"):
-        load_reader(tmp_path)
+        load_readers(tmp_path)
 
 
 def test_shipped_weights_are_small_and_say_how_they_were_made() -> None:
