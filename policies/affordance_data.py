@@ -7,7 +7,7 @@ moment first, so that what the head reads is a state that the physics agrees wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -84,15 +84,10 @@ class Starts(Protocol):
         ...
 
 
-def roll_out(
-    starts: Starts, act: Act, per_env: int, seed: int, tell: Callable[[int], None] | None = None
-) -> Dataset:
+def roll_out(starts: Starts, act: Act, per_env: int, seed: int) -> Dataset:
     """Runs until every simulation has ended `per_env` rollouts: to success, failure or time limit.
 
     A start from which a success would not count is recorded as a failure without being run.
-
-    Args:
-        tell: called with the number of rollouts ended so far.
     """
     n, rng = starts.num_envs, torch.Generator().manual_seed(seed)
     everyone = torch.ones(n, dtype=torch.bool)
@@ -119,6 +114,4 @@ def roll_out(
         counts += over.long()
         starts.reset(over, rng)
         age[over], confirmed[over] = 0, 0
-        if tell is not None:
-            tell(int(counts.clamp_max(per_env).sum()))
     return Dataset.join(parts)
