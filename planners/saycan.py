@@ -163,6 +163,10 @@ def why_stuck(call: SkillCall, row: Row, prompt: Prompt) -> str:
     if failures and row.memory < 1:
         last = failures[-1].outcome.partition(": ")[2]
         return no_skill(f"'{call.label}' failed {len(failures)} times, lastly because {last}")
+    if row.memory < 1:  # drives that succeed over and over, and nothing comes of them
+        failed = next((s for s in reversed(prompt.history) if not s.succeeded), None)
+        after = f" since '{failed.label}' ended in {failed.outcome}" if failed else ""
+        return no_skill(f"'{call.label}' was repeated and nothing came of it{after}")
     return no_skill(
         f"what comes next, '{call.label}', has a chance of {row.affordance:.0%} from here"
         + _hint(call, facts)

@@ -151,6 +151,11 @@ def test_the_models_own_reason_is_asked_before_the_first_skill_only():
             (Step("find the sponge", "failure: the way is blocked"),) * 5,
             "'find the sponge' failed 5 times, lastly because the way is blocked",
         ),
+        (
+            "find the sponge",
+            (Step("pick up the sponge", "failure: it fell"), *(Step("find the sponge", "success"),) * 5),
+            "nothing came of it since 'pick up the sponge' ended in failure: it fell",
+        ),
     ],
 )
 def test_refusals_say_why(wanted, history, reason):
