@@ -57,6 +57,9 @@ class Executor:
             return self._navigate(request, tick)
         assert request.goal is not None
         if call.family == "pick":
+            carried = self.kitchen.holding()
+            if carried is not None:
+                return Outcome(False, f"the gripper holds the {carried}", 0)
             return self._arm(request.goal, pick, self.skills["pick"], pick.PickTask.horizon, tick)
         return self._place(request, tick)
 

@@ -74,7 +74,7 @@ def _pick(call: SkillCall, kitchen: Kitchen) -> Request:
 
 
 def _place(call: SkillCall, kitchen: Kitchen) -> Request:
-    where = call.place or kitchen.robot_at()
+    where = call.place or _surface_here(kitchen)
     name = kitchen.holding() if call.kind == "bring" else call.obj
     present = name in kitchen.index and where is not None
     spot = reachable_spot(kitchen, where) if where is not None else np.zeros(3)
@@ -82,6 +82,12 @@ def _place(call: SkillCall, kitchen: Kitchen) -> Request:
     return Request(
         call, present, goal=_goal(kitchen, name if present else None, spot, drop), place=where
     )
+
+
+def _surface_here(kitchen: Kitchen) -> str | None:
+    """The surface that the robot stands at; putting down is not throwing away or handing over."""
+    here = kitchen.robot_at()
+    return here if here is not None and kitchen.place(here).kind == "surface" else None
 
 
 def _goal(kitchen: Kitchen, name: str | None, spot: np.ndarray, drop: bool) -> Goal:
