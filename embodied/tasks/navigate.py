@@ -153,7 +153,7 @@ def terms(
         "align": near * torch.exp(-turn.abs() / 0.4),
         "there": 2.0 * there,
         "rest": 2.0 * there * torch.exp(-motion),
-        "forward": 0.4 * progress.clamp(0, 1) * ahead,
+        "forward": 0.8 * progress.clamp(0, 1) * ahead,
         "close": -0.5 * (1 - gap / 0.05).clamp(0, 1) * (1 - near),
         "touch": -20.0 * (gap <= 0).float(),
         "jerk": -0.15 * (1 + holding(state)) * jerk,
@@ -162,7 +162,12 @@ def terms(
 
 
 class NavigateTask:
-    """The training MDP: carts in random rooms and the real kitchen, from any free pose."""
+    """The training MDP: carts in random rooms and the real kitchen, from any free pose.
+
+    Args:
+        easy: share of episodes that begin near their goal; twice as many begin in tight spots.
+        rooms: where; by default new ones are drawn for the seed.
+    """
 
     name = "navigate"
     obs_dim = OBS_DIM
@@ -180,7 +185,7 @@ class NavigateTask:
         easy: float = 0.15,
         rooms: Rooms | None = None,
     ) -> None:
-        self.num_envs, self.easy = num_envs, easy
+        self.num_envs, self.easy, self.tight = num_envs, easy, 2 * easy
         self.rooms = rooms or Rooms.build(
             seed, random=min(60, 3 + num_envs // 8), real=min(20, 1 + num_envs // 24)
         )
@@ -211,13 +216,18 @@ class NavigateTask:
         self._action[mask] = 0.0
 
     def _start(self, row: torch.Tensor, around: Obstacles, rng: torch.Generator) -> torch.Tensor:
-        """(M, 3) free base poses anywhere in the room; a share is near the goals of rows (M,)."""
-        count, starts = len(row), self.rooms.starts
-        pick = torch.randint(starts.shape[1], (count,), generator=rng)
+        """(M, 3) free base poses anywhere in the room. A share is near the goals of rows (M,), a
+        share where the robot can hardly turn: what is rare there would not be learned."""
+        count, starts = len(row), self.rooms.starts[self.rooms.room[row]]
+        pick = torch.randint(starts.shape[1], (count, 6), generator=rng)
+        offered = starts[torch.arange(count)[:, None], pick]
+        gaps = torch.stack([clearance(offered[:, k], around) for k in range(6)], -1)
+        tight = torch.rand(count, generator=rng) < self.tight
+        anywhere = offered[torch.arange(count), torch.where(tight, gaps.argmin(-1), 0)]
         spread = torch.randn(count, 3, generator=rng) * torch.tensor([0.2, 0.2, 0.5])
         beside = self.rooms.goals[row] + spread
         easy = (torch.rand(count, generator=rng) < self.easy) & (clearance(beside, around) > 0.03)
-        return torch.where(easy[:, None], beside, starts[self.rooms.room[row], pick])
+        return torch.where(easy[:, None], beside, anywhere)
 
     def observe(self) -> torch.Tensor:
         """See `Task.observe`."""

@@ -1,7 +1,7 @@
 """How near the robot is to what it must not touch, and a shield that keeps it from touching.
 
-The robot is two discs on the floor plan: the base, which must clear every solid, and the gripper at
-rest ahead of it, which passes above furniture but must clear walls and people. Solids are rectangles
+The robot is three discs on the floor plan: the base, which must clear every solid, and forearm and
+gripper at rest ahead of it, which pass above furniture but must clear walls and people. Solids are rectangles
 aligned with the axes: nearest points and range rays are exact, and everything here is batched.
 
 The shield bounds the speed of approach to every solid by its clearance: the velocity damper of
@@ -27,6 +27,7 @@ from embodied.world.state import State, rotate
 
 GRIPPER_AHEAD = REST_TCP[0]  # m from the base's centre
 GRIPPER_RADIUS = 0.12  # m: the palm at any yaw, what it holds, and the arm's give under way
+FOREARM_AHEAD = 0.36  # m: a disc of the same radius closes the gap between base and gripper
 TALL = 1.0  # m: solids that reach higher are in the gripper's way, too
 RAYS = 24
 RANGE = 2.0  # m, of the rays
@@ -35,7 +36,6 @@ GAIN = 4.0  # 1/s: speed of approach per metre of clearance
 BRAKING = 0.7  # m/s2 that the shield counts on, of the 1.2 that the controller allows
 LAG = 0.06  # s by which the base follows its command
 CREEP, SLOWING = 0.12, 3.0  # m/s at contact, 1/s: the speed allowed rises with the clearance
-_NEAREST = 3  # solids per disc that the shield looks at: more than three never bind at once
 _SWEEPS = 3
 _EPS = 1e-6
 
@@ -64,10 +64,10 @@ def nearest(point: torch.Tensor, boxes: torch.Tensor) -> tuple[torch.Tensor, tor
     return distance + beyond.amax(-1).clamp_max(0), towards
 
 
-def gripper_point(pose: torch.Tensor) -> torch.Tensor:
-    """(N, 2) the resting gripper on the floor plan, for base poses (N, 3), world."""
+def point_ahead(pose: torch.Tensor, ahead: float) -> torch.Tensor:
+    """(N, 2) points this far [m] ahead of base poses (N, 3), world."""
     heading = torch.stack([torch.cos(pose[:, 2]), torch.sin(pose[:, 2])], -1)
-    return pose[:, :2] + GRIPPER_AHEAD * heading
+    return pose[:, :2] + ahead * heading
 
 
 @dataclass(frozen=True)
@@ -82,19 +82,26 @@ class Proximity:
     """(N, S) of the gripper's disc; large for solids that it passes above."""
     gripper_towards: torch.Tensor
     """(N, S, 2)."""
+    forearm: torch.Tensor
+    """(N, S) of the forearm's disc, likewise."""
+    forearm_towards: torch.Tensor
+    """(N, S, 2)."""
 
     @classmethod
     def of(cls, pose: torch.Tensor, obstacles: Obstacles) -> Proximity:
         """Measures at base poses (N, 3)."""
         base, base_towards = nearest(pose[:, :2], obstacles.boxes)
-        gripper, gripper_towards = nearest(gripper_point(pose), obstacles.boxes)
-        gripper = torch.where(obstacles.tall, gripper - GRIPPER_RADIUS, 10.0)
-        return cls(base - BASE_RADIUS, base_towards, gripper, gripper_towards)
+        arm = []
+        for ahead in (GRIPPER_AHEAD, FOREARM_AHEAD):
+            gap, towards = nearest(point_ahead(pose, ahead), obstacles.boxes)
+            arm += [torch.where(obstacles.tall, gap - GRIPPER_RADIUS, 10.0), towards]
+        return cls(base - BASE_RADIUS, base_towards, *arm)
 
     @property
     def clearance(self) -> torch.Tensor:
         """(N,) the smallest; not positive on contact."""
-        return torch.minimum(self.base.amin(-1), self.gripper.amin(-1))
+        arm = torch.minimum(self.gripper, self.forearm)
+        return torch.minimum(self.base, arm).amin(-1)
 
 
 def clearance(pose: torch.Tensor, obstacles: Obstacles) -> torch.Tensor:
@@ -173,11 +180,12 @@ def _project(command: torch.Tensor, rows: torch.Tensor, bounds: torch.Tensor) ->
 def _half_spaces(pose: torch.Tensor, near: Proximity) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows (N, K, 3) and bounds (N, K): rows . command <= bounds, for the nearest solids."""
     rows, bounds = [], []
-    for gap, towards, ahead in (
-        (near.base, near.base_towards, 0.0),
-        (near.gripper, near.gripper_towards, GRIPPER_AHEAD),
+    for gap, towards, ahead, most in (
+        (near.base, near.base_towards, 0.0, 3),
+        (near.gripper, near.gripper_towards, GRIPPER_AHEAD, 2),
+        (near.forearm, near.forearm_towards, FOREARM_AHEAD, 2),
     ):
-        gap, index = gap.topk(min(_NEAREST, gap.shape[1]), largest=False)
+        gap, index = gap.topk(min(most, gap.shape[1]), largest=False)
         normal = towards.gather(1, index[..., None].expand(-1, -1, 2))
         normal = rotate(normal, -pose[:, 2:])
         rows.append(torch.cat([normal, ahead * normal[..., 1:]], -1))

@@ -7,6 +7,7 @@ import torch
 from embodied.world.cart import Carts
 from embodied.world.control import MAX_SPEED
 from embodied.world.proximity import (
+    FOREARM_AHEAD,
     GAIN,
     GRIPPER_AHEAD,
     GRIPPER_RADIUS,
@@ -48,7 +49,9 @@ def mujoco_scene() -> tuple[mujoco.MjModel, mujoco.MjData]:
         spec.worldbody.add_geom(
             name=f"box{i}", type=mujoco.mjtGeom.mjGEOM_BOX, size=[half_x, half_y, 1], pos=[x, y, 0]
         )
-    for name, radius in (("base", BASE_RADIUS), ("gripper", GRIPPER_RADIUS)):
+    for name, radius in (
+        ("base", BASE_RADIUS), ("gripper", GRIPPER_RADIUS), ("forearm", GRIPPER_RADIUS),
+    ):  # fmt: skip
         body = spec.worldbody.add_body(name=name, mocap=True)
         body.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_CYLINDER, size=[radius, 0.5, 0])
     model = spec.compile()
@@ -60,16 +63,14 @@ def test_clearances_are_those_that_mujoco_measures():
     drawn = poses(40)
     near = Proximity.of(drawn, around(40))
     for i, (x, y, yaw) in enumerate(drawn.tolist()):
-        data.mocap_pos[0] = [x, y, 0]
-        data.mocap_pos[1] = [x + GRIPPER_AHEAD * np.cos(yaw), y + GRIPPER_AHEAD * np.sin(yaw), 0]
+        for k, ahead in enumerate((0.0, GRIPPER_AHEAD, FOREARM_AHEAD)):
+            data.mocap_pos[k] = [x + ahead * np.cos(yaw), y + ahead * np.sin(yaw), 0]
         mujoco.mj_forward(model, data)
         for k in range(len(ROOM)):
             box = model.geom(f"box{k}").id
-            base = mujoco.mj_geomDistance(model, data, model.geom("base").id, box, 10, None)
-            assert abs(base - float(near.base[i, k])) < 1e-3
-            if TALL[k]:
-                hand = mujoco.mj_geomDistance(model, data, model.geom("gripper").id, box, 10, None)
-                assert abs(hand - float(near.gripper[i, k])) < 1e-3
+            for disc in ("base", "gripper", "forearm") if TALL[k] else ("base",):
+                gap = mujoco.mj_geomDistance(model, data, model.geom(disc).id, box, 10, None)
+                assert abs(gap - float(getattr(near, disc)[i, k])) < 1e-3
 
 
 def test_rays_are_those_that_mujoco_casts():
@@ -94,6 +95,17 @@ def test_the_gripper_passes_above_furniture_but_not_through_people():
     near = Proximity.of(through_user, around(1))
     assert float(near.base.amin()) > 0.1
     assert float(near.gripper.amin()) < 0
+
+
+def test_no_corner_of_a_tall_solid_fits_between_base_and_gripper():
+    corner = Obstacles(torch.tensor([[[0.38, -0.35, 0.1, 0.3]]]), torch.tensor([[True]]))
+    near = Proximity.of(torch.zeros(1, 3), corner)
+    assert float(near.forearm) < 0.1
+    inside = Obstacles(torch.tensor([[[0.38, -0.30, 0.01, 0.3]]]), torch.tensor([[True]]))
+    near = Proximity.of(torch.zeros(1, 3), inside)
+    assert float(near.base) > 0
+    assert float(near.gripper) > 0
+    assert float(clearance(torch.zeros(1, 3), inside)) < 0
 
 
 def test_the_speed_limit_is_a_velocity_damper():
