@@ -22,6 +22,7 @@ VERDICTS = {
     "success": ("SUCCESS", "bold green"),
     "failed": ("FAILED", "bold red"),
     "refused": ("REFUSED", "bold yellow"),
+    "asked": ("ASKED", "bold yellow"),
     "step_limit": ("STOPPED AT THE STEP LIMIT", "bold yellow"),
     "interrupted": ("INTERRUPTED", "bold yellow"),
     "error": ("ERROR", "bold red"),
@@ -120,6 +121,18 @@ class RunConsole:
             (f"  {row.product:>7.3f}", "bold green" if chosen else "green"),
             (f"  {'█' * filled}", "green"),
         )
+
+    def asked(self, question: str, answer: str | None) -> None:
+        """Show what the robot asked and what it was told."""
+        if self.quiet:
+            return
+        self._print(Text.assemble(("? ", "bold cyan"), _one_line(question)))
+        self._print(Text(f"  “{_one_line(answer)}”" if answer else "  (no answer)", style="dim"))
+
+    def heard(self, text: str) -> None:
+        """Show what the person said in mid-task."""
+        if not self.quiet:
+            self._print(Text.assemble(("\n» ", "bold cyan"), f"“{_one_line(text)}”"))
 
     def skill_started(self, label: str) -> None:
         """Show that a skill begins."""

@@ -7,20 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from embodied.tasks.labels import SkillCall, enumerate_calls
 from embodied.world.facts import Facts
 from embodied.world.kitchen import Kitchen
-from planners.model import SUCCESS, Prompt, Step
+from planners.model import SUCCESS, Prompt, Question, Step, Turn
 from planners.saycan import Decision, SayCan
 from policies.execute import Outcome
 
-Verdict = Literal["success", "failed", "refused", "step_limit", "interrupted", "error"]
+Verdict = Literal["success", "failed", "refused", "asked", "step_limit", "interrupted", "error"]
 Act = Callable[[SkillCall, Callable[[float], None]], Outcome]
 Values = Callable[[Kitchen, Sequence[SkillCall]], np.ndarray]
+
+
+MAX_QUESTIONS = 3  # at one decision; who is asked more often has not been understood
+
+
+class Person(Protocol):
+    """Who gave the instruction, for as long as the robot is at it."""
+
+    def answer(self, question: Question) -> str | None:
+        """The answer in their own words; None when there is nobody to answer."""
+        ...
+
+    def speaks(self, history: Sequence[Step]) -> str | None:
+        """What they have said unasked since the last look, e.g. "no, the other one"."""
+        ...
 
 
 class Listener:
@@ -28,6 +43,12 @@ class Listener:
 
     def decided(self, step: int, prompt: Prompt, decision: Decision) -> None:
         """A label was chosen, or the instruction refused. Steps count from 1."""
+
+    def asked(self, step: int, question: Question, answer: str | None) -> None:
+        """The robot asked back, after `decided`. None: nobody answered, which ends the run."""
+
+    def heard(self, step: int, text: str) -> None:
+        """The person said something unasked, before the step's decision."""
 
     def started(self, step: int, call: SkillCall, decision: Decision) -> None:
         """A skill begins."""
@@ -46,6 +67,7 @@ class Result:
     verdict: Verdict
     reason: str
     history: list[Step] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
     control_steps: int = 0
     calls: int = 0
     tokens: int = 0
@@ -59,6 +81,7 @@ def run_episode(
     act: Act,
     max_skills: int = 16,
     listener: Listener | None = None,
+    person: Person | None = None,
 ) -> Result:
     """Carries out an instruction in the kitchen until the planner says done, refuses, or may not go on.
 
@@ -66,17 +89,30 @@ def run_episode(
         values: success probabilities (K,) of calls in the kitchen's present state.
         act: carries out one call; the executor, or its ideal effect when only deciding is judged.
         max_skills: skills that may be tried before the run is ended.
+        person: who answers questions and may speak up; without one a question ends the run.
     """
     tell = listener or Listener()
     result = Result("step_limit", f"not done after {max_skills} skills")
     calls = enumerate_calls(kitchen.index)
     failed = 0
-    for step in range(1, max_skills + 2):
-        prompt = Prompt(instruction, tuple(result.history), kitchen.facts())
+
+    def decide(step: int) -> Decision:
+        prompt = Prompt(instruction, tuple(result.history), kitchen.facts(), tuple(result.turns))
         decision = planner.decide(prompt, calls, values(kitchen, calls))
         result.calls += decision.calls
         result.tokens += decision.tokens
         tell.decided(step, prompt, decision)
+        return decision
+
+    for step in range(1, max_skills + 2):
+        _listen(step, person, result, tell)
+        decision = decide(step)
+        for _ in range(MAX_QUESTIONS):
+            if decision.question is None or not _ask(step, decision.question, person, result, tell):
+                break
+            decision = decide(step)
+        if decision.question is not None:
+            return _end(result, "asked", decision.question.text)
         if decision.chosen is None:
             return _end(result, "refused", decision.refusal or "nothing that the robot can do fits")
         if decision.chosen.family == "done":
@@ -97,6 +133,26 @@ def run_episode(
                 result, "failed", f"four skills failed in a row, the last because {outcome.reason}"
             )
     return result
+
+
+def _listen(step: int, person: Person | None, result: Result, tell: Listener) -> None:
+    """Takes down what the person has said unasked."""
+    text = person.speaks(result.history) if person is not None else None
+    if text:
+        result.turns.append(Turn(text, len(result.history)))
+        tell.heard(step, text)
+
+
+def _ask(
+    step: int, question: Question, person: Person | None, result: Result, tell: Listener
+) -> bool:
+    """Puts a question to the person; whether there was an answer."""
+    answer = person.answer(question) if person is not None else None
+    tell.asked(step, question, answer)
+    if answer is None:
+        return False
+    result.turns.append(Turn(answer, len(result.history), question))
+    return True
 
 
 def _end(result: Result, verdict: Verdict, reason: str) -> Result:

@@ -163,13 +163,14 @@ class _Bench:
 def judge(item: Any, verdict: str, holds: bool) -> tuple[bool, str]:
     """Whether an episode succeeded, and the kind of error if not.
 
-    `expect: refuse` wants a refusal; anything else wants the goal to hold and the planner to say done.
+    `expect: refuse` wants a refusal, `ask` a question; anything else wants the goal to hold and the
+    planner to say done.
     """
-    refused = verdict == "refused"
-    if item.expect in ("refuse", "ask"):
-        return refused, "" if refused else f"did not {item.expect}"
-    if refused:
-        return False, "refused"
+    wanted = {"refuse": "refused", "ask": "asked"}.get(item.expect)
+    if wanted:
+        return verdict == wanted, "" if verdict == wanted else f"did not {item.expect}"
+    if verdict in ("refused", "asked"):
+        return False, verdict
     if verdict == "success":
         return (True, "") if holds else (False, "said done too early")
     return False, "kept going after the goal held" if holds else verdict

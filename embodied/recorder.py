@@ -20,7 +20,7 @@ from embodied.video import VideoWriter
 from embodied.world.facts import Facts
 from embodied.world.kitchen import Kitchen
 from embodied.world.scene import CONTROL_DT
-from planners.model import Prompt
+from planners.model import Prompt, Question
 from planners.saycan import Decision
 from policies.execute import Outcome
 
@@ -119,8 +119,9 @@ class Recorder(Listener):
         rows += [row for row in decision.rows[_ROWS:] if row.label == chosen]
         self.trace.emit(
             "decision", step=step, rows=rows, n_labels=len(decision.rows), chosen=chosen,
-            refusal=decision.refusal, prompt=prompt.text, tokens=decision.tokens, calls=decision.calls,
-            sim_time=self.sim_time, wall={"seconds": decision.seconds},
+            refusal=decision.refusal, question=decision.question, prompt=prompt.text,
+            tokens=decision.tokens, calls=decision.calls, sim_time=self.sim_time,
+            wall={"seconds": decision.seconds},
         )  # fmt: skip
         self.console.decision(
             step,
@@ -135,6 +136,22 @@ class Recorder(Listener):
                 self.film.overlay, step=step, skill="refused", detail=decision.refusal
             )
             self.film.hold(_END, self.sim_time)
+
+    def asked(self, step: int, question: Question, answer: str | None) -> None:
+        """See `Listener.asked`."""
+        self.trace.emit(
+            "asked", step=step, question=question, answer=answer, sim_time=self.sim_time
+        )
+        self.console.asked(question.text, answer)
+        self.film.overlay = replace(
+            self.film.overlay, step=step, skill="asking", detail=question.text, outcome=""
+        )
+        self.film.hold(_END, self.sim_time)
+
+    def heard(self, step: int, text: str) -> None:
+        """See `Listener.heard`."""
+        self.trace.emit("heard", step=step, text=text, sim_time=self.sim_time)
+        self.console.heard(text)
 
     def started(self, step: int, call: SkillCall, decision: Decision) -> None:
         """See `Listener.started`."""

@@ -36,6 +36,7 @@ VERDICTS = {
     "success": ("Success", "good"),
     "failed": ("Failed", "bad"),
     "refused": ("Refused", "warn"),
+    "asked": ("Asked, and got no answer", "warn"),
     "step_limit": ("Stopped at the step limit", "warn"),
     "interrupted": ("Interrupted", "warn"),
     "error": ("Error", "bad"),

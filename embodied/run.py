@@ -13,7 +13,7 @@ import tyro
 from embodied import cli, outputs
 from embodied.errors import UsageError
 
-EXIT = {"success": 0, "failed": 1, "refused": 1, "step_limit": 1, "interrupted": 130}
+EXIT = {"success": 0, "failed": 1, "refused": 1, "asked": 1, "step_limit": 1, "interrupted": 130}
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,34 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What the robot asks the person back. choices: instances or places, in the order named."""
+
+    text: str
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Something that the person said after the instruction.
+
+    after: how many steps the history had then. question: what it answers; None when the person
+    spoke up unasked, to add, revise or retract something.
+    """
+
+    text: str
+    after: int
+    question: Question | None = None
+
+
+@dataclass(frozen=True)
 class Prompt:
     """Everything a model may know when it chooses the next label."""
 
     instruction: str
     history: tuple[Step, ...]
     facts: Facts
+    turns: tuple[Turn, ...] = ()
 
     @property
     def text(self) -> str:
@@ -104,6 +126,15 @@ class CanRefuse(Protocol):
 
     def refuse(self, prompt: Prompt) -> str | None:
         """One sentence that says why nothing can satisfy the instruction, or None."""
+        ...
+
+
+@runtime_checkable
+class CanAsk(Protocol):
+    """A model that notices when an instruction fits several referents."""
+
+    def question(self, prompt: Prompt) -> Question | None:
+        """What to ask before going on, or None where the scene leaves one choice."""
         ...
 
 

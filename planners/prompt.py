@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from embodied.world.facts import WHEREABOUTS, Facts
-from planners.model import Prompt, Step
+from planners.model import Prompt, Step, Turn
 
 END = "\n"  # what follows a label: no label wins as the beginning of another
 
@@ -110,11 +110,23 @@ def chat(prompt: Prompt, shots: int | None = None) -> tuple[list[dict[str, str]]
 
 def situation(prompt: Prompt) -> str:
     """Scene, instruction and log up to the number of the next line."""
-    log = "".join(f"\n{i}. {line(step)}" for i, step in enumerate(prompt.history, 1))
+    log = said(prompt.turns, 0)
+    for i, step in enumerate(prompt.history, 1):
+        log += f"\n{i}. {line(step)}{said(prompt.turns, i)}"
     return (
         f"{scene(prompt.facts)}\nPerson: {one_line(prompt.instruction)}\n"
         f"Robot:{log}\n{len(prompt.history) + 1}."
     )
+
+
+def said(turns: Sequence[Turn], after: int) -> str:
+    """What was asked and said when `after` skills had been tried, as lines of the log."""
+    lines = []
+    for turn in turns:
+        if turn.after == after:
+            asked = f"Robot asks: {one_line(turn.question.text)} " if turn.question else ""
+            lines.append(f"\n({asked}Person: {one_line(turn.text)})")
+    return "".join(lines)
 
 
 def neutral(history: Sequence[Step] = ()) -> str:

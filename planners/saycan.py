@@ -6,7 +6,7 @@ succeeding without anything coming of it, is discounted, so that the plan goes a
 gated by language (`SayCanCfg`), and where nothing that language wants can be done, the decision is
 a refusal with its reason, not a shrug.
 
-Not covered: looking ahead over several skills, and asking back.
+Not covered: looking ahead over several skills.
 """
 
 from __future__ import annotations
@@ -19,7 +19,16 @@ import numpy as np
 
 from embodied.tasks.labels import DONE, SkillCall, parse_label
 from embodied.world.facts import Facts
-from planners.model import CanRefuse, LanguageModel, Prompt, Step, no_skill, not_in_scene
+from planners.model import (
+    CanAsk,
+    CanRefuse,
+    LanguageModel,
+    Prompt,
+    Question,
+    Step,
+    no_skill,
+    not_in_scene,
+)
 
 # Episodes of 133 goals in symbols with simulated models, three seeds. A model whose errors are
 # fresh at each step and which tends to call half-finished work done: 86 % with done = 1 always, 98.5 %
@@ -63,7 +72,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Decision:
-    """rows: all labels, the best product first. Either `chosen` or `refusal` is set.
+    """rows: all labels, the best product first. One of `chosen`, `refusal`, `question` is set.
 
     seconds: wall-clock. calls, tokens: what the model spent.
     """
@@ -74,6 +83,7 @@ class Decision:
     seconds: float
     calls: int
     tokens: int
+    question: Question | None = None
 
 
 class SayCan:
@@ -109,9 +119,14 @@ class SayCan:
             for i in order
         )
         refusal = self.refusal(prompt, calls, rows)
-        chosen = None if refusal else calls[order[0]]
+        question = None if refusal else self.question(prompt)
+        chosen = None if refusal or question else calls[order[0]]
         seconds = time.perf_counter() - start
-        return Decision(rows, chosen, refusal, seconds, scores.calls, scores.tokens)
+        return Decision(rows, chosen, refusal, seconds, scores.calls, scores.tokens, question)
+
+    def question(self, prompt: Prompt) -> Question | None:
+        """What has to be asked before anything is chosen."""
+        return self.model.question(prompt) if isinstance(self.model, CanAsk) else None
 
     def done_gate(self, p: np.ndarray, done: int) -> float:
         """The affordance of `done`, which is the label with this index."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from embodied.episode import Listener, run_episode
+from embodied.episode import MAX_QUESTIONS, Listener, run_episode
 from embodied.ideal import IdealExecutor
 from embodied.tasks.labels import SkillCall, feasible
 from embodied.world.kitchen import Kitchen
-from planners.model import Prompt, Scores, normalise
+from planners.model import Prompt, Question, Scores, Step, Turn, normalise
 from planners.saycan import SayCan
 from policies.execute import Outcome
 
@@ -118,3 +118,74 @@ def test_ideal_executor_refuses_what_cannot_be(kitchen: Kitchen) -> None:
     ideal = IdealExecutor(kitchen)
     assert not ideal.run(BRING, lambda seconds: None).success
     assert not ideal.run(pick_up("tea"), lambda seconds: None).success
+
+
+SODA = Question("Which can do you mean, the sponge or the apple?", ("sponge", "apple"))
+
+
+class Unsure(Wants):
+    """Asks once before anything is done, and once more after an amendment."""
+
+    def question(self, prompt: Prompt) -> Question | None:
+        answers = sum(turn.question is not None for turn in prompt.turns)
+        return SODA if answers == 0 else None
+
+
+class Someone:
+    """Answers with given words and speaks up when a given label has ended."""
+
+    def __init__(self, *answers: str, after: str = "", says: str = "") -> None:
+        self.answers, self.after, self.says = list(answers), after, says
+
+    def answer(self, question: Question) -> str | None:
+        return self.answers.pop(0) if self.answers else None
+
+    def speaks(self, history: Sequence[Step]) -> str | None:
+        if self.says and history and history[-1].label == self.after:
+            said, self.says = self.says, ""
+            return said
+        return None
+
+
+def test_an_answer_enters_the_prompt_and_the_run_goes_on(kitchen: Kitchen) -> None:
+    model, ideal = Unsure(*FETCH), IdealExecutor(kitchen)
+    result = run_episode("x", kitchen, SayCan(model), symbols, ideal.run, person=Someone("sponge"))
+    assert result.verdict == "success"
+    assert result.turns == [Turn("sponge", 0, SODA)]
+    assert f"(Robot asks: {SODA.text} Person: sponge)" in model.prompts[-1].text
+
+
+@pytest.mark.parametrize("person", [None, Someone()])
+def test_an_unanswered_question_ends_the_run(kitchen: Kitchen, person: Someone | None) -> None:
+    asked: list[tuple[Question, str | None]] = []
+
+    class Ear(Listener):
+        def asked(self, step: int, question: Question, answer: str | None) -> None:
+            asked.append((question, answer))
+
+    result = run_episode(
+        "x", kitchen, SayCan(Unsure(*FETCH)), symbols, IdealExecutor(kitchen).run,
+        listener=Ear(), person=person,
+    )  # fmt: skip
+    assert (result.verdict, result.reason, result.history) == ("asked", SODA.text, [])
+    assert asked == [(SODA, None)]
+
+
+def test_who_keeps_being_unsure_is_not_asked_for_ever(kitchen: Kitchen) -> None:
+    class Always(Wants):
+        def question(self, prompt: Prompt) -> Question | None:
+            return SODA
+
+    person = Someone(*["the sponge"] * 10)
+    result = run_episode(
+        "x", kitchen, SayCan(Always(*FETCH)), symbols, IdealExecutor(kitchen).run, person=person
+    )
+    assert result.verdict == "asked" and len(result.turns) == MAX_QUESTIONS
+
+
+def test_what_a_person_says_in_mid_task_is_heard_before_the_next_decision(kitchen: Kitchen) -> None:
+    model = Wants(*FETCH)
+    person = Someone(after="pick up the sponge", says="be\nquick")
+    run_episode("x", kitchen, SayCan(model), symbols, IdealExecutor(kitchen).run, person=person)
+    assert [len(prompt.turns) for prompt in model.prompts] == [0, 0, 1, 1, 1]
+    assert "2. pick up the sponge\n(success)\n(Person: be quick)\n3." in model.prompts[2].text

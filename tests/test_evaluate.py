@@ -61,6 +61,9 @@ def test_bad_suite_names_line_and_nearest_word(
         ("done", "refused", True, False),
         ("refuse", "refused", False, True),
         ("refuse", "success", True, False),
+        ("ask", "asked", False, True),
+        ("ask", "refused", False, False),
+        ("done", "asked", True, False),
     ],
 )
 def test_judging(expect: str, verdict: str, holds: bool, success: bool) -> None:
