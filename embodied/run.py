@@ -34,7 +34,8 @@ class RunCfg:
     seed: int = 0
     """Of everything random: where on their places the objects stand."""
     llm: str = "embedded"
-    """Language model: embedded (offline), or hf:<id or folder> for a Hugging Face causal model."""
+    """Language model: embedded (offline), or hf:<id or folder> for a Hugging Face causal model;
+    settings follow a question mark: 'hf:ID?norm=pmi&temperature=0.7'."""
     out: Path | None = None
     """Run folder; a new dated one under outputs/run if left out."""
     scene: Path | None = None
@@ -61,6 +62,7 @@ def run(cfg: RunCfg) -> int:
     from embodied.scenes import build, load_scene
     from embodied.trace import Trace
     from planners import load_language_model
+    from planners.model import describe
     from planners.saycan import SayCan
     from policies.execute import Executor
     from policies.library import load_library
@@ -77,7 +79,7 @@ def run(cfg: RunCfg) -> int:
     recorder = Recorder(Trace(folder / "events.jsonl"), film, console)
     console.header(
         cfg.instruction,
-        {"language model": planner.model.name, "seed": cfg.seed, "video": film.reason},
+        {"language model": describe(planner.model), "seed": cfg.seed, "video": film.reason},
     )
     recorder.trace.emit(
         "run_started", instruction=cfg.instruction, seed=cfg.seed, llm=planner.model.name,

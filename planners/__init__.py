@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from embodied.errors import UsageError
 from planners.model import LanguageModel
+from planners.spec import Spec
 
 DEFAULT = "embedded"
 
@@ -12,21 +13,22 @@ def load_language_model(spec: str = DEFAULT) -> LanguageModel:
     """The model that `--llm` names.
 
     Args:
-        spec: ``embedded`` (offline, shipped) or ``hf:<hub id or folder>``.
+        spec: ``embedded`` (offline, shipped) or ``hf:<hub id or folder>``, with settings behind a
+            question mark where there are any (planners/spec.py).
     Raises:
-        UsageError: no such kind of model, or no such model.
+        UsageError: no such kind of model, no such model, or no such setting.
         EnvironmentFault: it exists but cannot be had now.
     """
-    kind, _, source = spec.partition(":")
-    if spec == "embedded":
+    parsed = Spec.parse(spec)
+    if parsed.kind == "embedded" and not parsed.source and not parsed.settings:
         from planners.embedded.model import EmbeddedModel  # torch loads only when asked
 
         return EmbeddedModel()
-    if kind == "hf" and source:
-        from planners.huggingface import HuggingFace
+    if parsed.kind == "hf" and parsed.source:
+        from planners.huggingface import HuggingFace, HuggingFaceCfg
 
-        return HuggingFace.load(source)
+        return HuggingFace.load(parsed.source, parsed.configure(HuggingFaceCfg), spec)
     raise UsageError(
         f"There is no language model '{spec}'. Use --llm embedded, or --llm hf:<id or folder>, "
-        "for example hf:Qwen/Qwen3-0.6B."
+        "for example hf:Qwen/Qwen3-0.6B or 'hf:Qwen/Qwen3-0.6B?norm=pmi&temperature=0.7'."
     )

@@ -19,28 +19,36 @@ from embodied.errors import EnvironmentFault, UsageError
 from embodied.tasks.labels import SkillCall
 from planners import prompt as prompts
 from planners.model import Prompt, Scores, normalise
-from planners.scoring import Scored, Strategy, common_prefix, expanded
+from planners.scoring import Scored, choose, common_prefix
 
-Normalisation = Literal["sum", "mean", "pmi"]
+# They begin alike and go on differently: what a strategy is tested on.
+SENTINELS = ("pick up the lime soda", "pick up the coke can")
+SEAM = 64  # characters before a prompt's end that a label may change the tokens of
 
 
 @dataclass(frozen=True)
 class HuggingFaceCfg:
-    """normalisation: of a label's log-probability. `sum` is SayCan's; `mean` divides by the number
-        of tokens; `pmi` subtracts what the label scores without scene and instruction.
-    temperature: of the softmax over the labels.
-    chunk: labels per forward pass; memory grows with it.
+    """norm: of a label's log-probability. `sum` is SayCan's; `mean` divides by the number of
+        tokens; `pmi` subtracts what the label scores without scene and instruction.
+    temperature: of the softmax over the labels, above 0; `embodied bench calibrate` fits it.
+    strategy: how labels are scored (planners/scoring); `auto` is the fastest that is exact.
+    chunk: labels per forward pass where the cache is copied for each; memory grows with it.
     device: `auto` is the GPU if there is one. dtype: `auto` is float32 on the CPU, and the model's
         own on a GPU.
     chat: None uses the chat template if the tokenizer has one.
     """
 
-    normalisation: Normalisation = "sum"
+    norm: Literal["sum", "mean", "pmi"] = "sum"
     temperature: float = 1.0
+    strategy: Literal["auto", "trie", "expanded", "one_by_one"] = "auto"
     chunk: int = 32
     device: str = "auto"
     dtype: str = "auto"
     chat: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0 or self.chunk < 1:
+            raise UsageError("A temperature must be above 0, and a chunk at least 1.")
 
 
 class HuggingFace:
@@ -55,9 +63,8 @@ class HuggingFace:
         tokenizer: Any,
         name: str = "hf",
         cfg: HuggingFaceCfg | None = None,
-        strategy: Strategy = expanded,
     ) -> None:
-        self.name, self.cfg, self.strategy = name, cfg or HuggingFaceCfg(), strategy
+        self.name, self.cfg = name, cfg or HuggingFaceCfg()
         self.model, self.tokenizer = model.eval(), tokenizer
         has_template = bool(getattr(tokenizer, "chat_template", None))
         self.chat = has_template if self.cfg.chat is None else self.cfg.chat
@@ -65,13 +72,18 @@ class HuggingFace:
             raise UsageError(f"{name} has no chat template; leave `chat` off to use it as it is.")
         self._opening = self._specials()
         self._neutral: dict[tuple[str, ...], Scored] = {}
+        start, trial = self.split(prompts.neutral(), SENTINELS)
+        self.scorer = choose(self.model, start[-24:], trial, self.cfg.strategy)
 
     @classmethod
-    def load(cls, source: str, cfg: HuggingFaceCfg | None = None) -> HuggingFace:
+    def load(
+        cls, source: str, cfg: HuggingFaceCfg | None = None, name: str | None = None
+    ) -> HuggingFace:
         """Load model and tokenizer.
 
         Args:
             source: a folder, or an id on the hub (downloaded once, then read from the cache).
+            name: what `--llm` calls it.
         Raises:
             UsageError: no such folder or id, or not a causal language model.
             EnvironmentFault: the hub cannot be reached and the cache has no copy.
@@ -90,14 +102,15 @@ class HuggingFace:
             model: Any = AutoModelForCausalLM.from_pretrained(where, dtype=dtype)
         except (OSError, ValueError, KeyError) as error:
             raise _load_error(source, folder.is_dir(), error) from error
-        return cls(model.to(device), tokenizer, f"hf:{source}", cfg)
+        return cls(model.to(device), tokenizer, name or f"hf:{source}", cfg)
 
     def describe(self) -> str:
         """One line: what was chosen automatically, and why."""
         device, dtype = self.model.device, str(self.model.dtype).removeprefix("torch.")
         why = "" if device.type != "cpu" or self.cfg.device != "auto" else " (no GPU found)"
         form = "through its chat template" if self.chat else "as a base model (no chat template)"
-        return f"{self.name} on {device}{why}, {dtype}, prompted {form}"
+        how = f"labels scored by {self.scorer.name} ({self.scorer.why})"
+        return f"{self.name} on {device}{why}, {dtype}, prompted {form}; {how}"
 
     def score(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Scores:
         """See `LanguageModel.score`.
@@ -106,13 +119,18 @@ class HuggingFace:
             UsageError: even without examples the prompt is longer than the model's context.
         """
         labels = tuple(call.label for call in calls)
-        scored = self._score_text(self._fitting(prompt, labels), labels)
+        if not prompt.history:  # so that no episode's last digits depend on the one before
+            self.scorer.reader.forget()
+        text = self._fitting(prompt, labels)
+        scored = self.scorer.score(*self.split(text, labels), self.cfg.chunk)
         values, tokens, passes = scored.logp, scored.tokens, scored.calls
-        if self.cfg.normalisation == "mean":
+        if self.cfg.norm == "mean":
             values = values / scored.lengths
-        if self.cfg.normalisation == "pmi":
+        if self.cfg.norm == "pmi":
             if labels not in self._neutral:
-                base = self._neutral[labels] = self._score_text(prompts.neutral(), labels)
+                split = self.split(prompts.neutral(), labels)
+                # with a cache of its own, so that the prompt's survives
+                base = self._neutral[labels] = self.scorer.afresh().score(*split, self.cfg.chunk)
                 tokens, passes = tokens + base.tokens, passes + base.calls
             values = values - self._neutral[labels].logp
         logp = normalise(np.asarray(values), self.cfg.temperature)
@@ -155,19 +173,23 @@ class HuggingFace:
             "choose a model with a longer context."
         )
 
-    def _score_text(self, text: str, labels: Sequence[str]) -> Scored:
-        """Scores of `labels`, terminator included, as continuations of `text`."""
-        prefix, options = self.split(text, labels)
-        return self.strategy(self.model, prefix, options, self.cfg.chunk)
-
     def split(self, text: str, labels: Sequence[str]) -> tuple[list[int], list[list[int]]]:
         """Token ids of what all continuations share with the prompt, and of what each adds."""
-        alone = [*self._opening, *self._encode(text)]
-        whole = [
-            [*self._opening, *self._encode(text + prompts.continuation(label))] for label in labels
-        ]
+        ends = [prompts.continuation(label) for label in labels]
+        head, tail = self._cut(text, max(ends, key=len))
+        before = [*self._opening, *self._encode(head)] if head else list(self._opening)
+        alone, *whole = (self._encode(tail + end) for end in ("", *ends))
         shared = common_prefix([alone, *whole])
-        return alone[:shared], [ids[shared:] for ids in whole]
+        return [*before, *alone[:shared]], [ids[shared:] for ids in whole]
+
+    def _cut(self, text: str, end: str) -> tuple[str, str]:
+        """`text` in two where tokens never reach across, so that labels need not repeat it all."""
+        cut = text.rfind("\n", 0, max(0, len(text) - SEAM))
+        if cut > 0:
+            head, tail = text[:cut], text[cut:]
+            if self._encode(head) + self._encode(tail + end) == self._encode(text + end):
+                return head, tail
+        return "", text
 
     def _encode(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -1,7 +1,8 @@
 """What a planner's language model is asked and what it answers. Every back end speaks this.
 
 A model sees text, labels and `Facts`; it answers with a log-probability over the labels. Where it
-can also say why nothing would satisfy the instruction, it has a method `refuse`.
+can also say why nothing would satisfy the instruction, it has a method `refuse`; where it chooses
+how to score, a method `describe` that says what it chose and why.
 """
 
 from __future__ import annotations
@@ -136,6 +137,20 @@ class CanAsk(Protocol):
     def question(self, prompt: Prompt) -> Question | None:
         """What to ask before going on, or None where the scene leaves one choice."""
         ...
+
+
+@runtime_checkable
+class CanDescribe(Protocol):
+    """A model that chooses how to score."""
+
+    def describe(self) -> str:
+        """One line: what was chosen automatically, and why."""
+        ...
+
+
+def describe(model: LanguageModel) -> str:
+    """What a person should know of a model: its name, and what it chose for itself and why."""
+    return model.describe() if isinstance(model, CanDescribe) else model.name
 
 
 def normalise(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:

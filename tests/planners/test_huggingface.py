@@ -1,6 +1,6 @@
 """The Hugging Face back end, on tiny random models of several architectures made here."""
 
-import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from planners import load_language_model
 from planners import prompt as prompts
 from planners.huggingface import HuggingFace, HuggingFaceCfg
 from planners.model import Prompt, Step
-from planners.scoring import common_prefix, expanded, one_by_one
+from planners.scoring import Reader, one_by_one
 
 FACTS = Facts({"sponge": "table", "coke can": "user", "coke can#2": "user"}, robot_at="table")
 PROMPT = Prompt("bring a sponge", (Step("find the sponge", "success"),), FACTS)
@@ -76,27 +76,6 @@ def llama(tokenizer):
     return make("llama", len(tokenizer))
 
 
-@pytest.mark.parametrize("chunk", [7, 500])
-def test_the_expanded_cache_equals_one_by_one(model, tokenizer, chunk):
-    back_end = HuggingFace(model, tokenizer)
-    calls = CALLS[::6]
-    prefix, options = back_end.split(PROMPT.text, [call.label for call in calls])
-    fast = expanded(model, prefix, options, chunk)
-    slow = one_by_one(model, prefix, options)
-    assert torch.allclose(fast.logp, slow.logp, atol=1e-4, rtol=0)
-    assert fast.logp.std() > 0.1  # the labels differ, so equality says something
-    assert torch.equal(fast.lengths, slow.lengths)
-    assert fast.calls == 1 + math.ceil(len(calls) / chunk)
-    assert fast.tokens < slow.tokens / 10
-
-
-def test_options_of_one_token_and_of_several_mix(model):
-    prefix, options = [5, 6, 7], [[3], [4, 9, 9, 2], [8, 1]]
-    for part in (options, options[:1]):
-        fast, slow = expanded(model, prefix, part, 2), one_by_one(model, prefix, part)
-        assert torch.allclose(fast.logp, slow.logp, atol=1e-4, rtol=0)
-
-
 def test_split_is_the_joint_tokenisation(llama, tokenizer):
     back_end = HuggingFace(llama, tokenizer)
     labels = [call.label for call in CALLS]
@@ -131,7 +110,7 @@ def test_mean_and_pmi_differ_from_sum_as_defined(llama, tokenizer):
 
     def raw(text):
         back_end = HuggingFace(llama, tokenizer)
-        return one_by_one(llama, *back_end.split(text, labels))
+        return one_by_one(Reader(llama), *back_end.split(text, labels))
 
     def logp(**settings):
         return HuggingFace(llama, tokenizer, cfg=HuggingFaceCfg(**settings)).score(PROMPT, calls)
@@ -141,19 +120,52 @@ def test_mean_and_pmi_differ_from_sum_as_defined(llama, tokenizer):
 
     scored, neutral = raw(PROMPT.text), raw(prompts.neutral())
     assert np.allclose(logp().logp, softmax(scored.logp), atol=1e-4)
-    mean = logp(normalisation="mean").logp
+    mean = logp(norm="mean").logp
     assert np.allclose(mean, softmax(scored.logp / scored.lengths), atol=1e-4)
-    pmi = logp(normalisation="pmi").logp
+    pmi = logp(norm="pmi").logp
     assert np.allclose(pmi, softmax(scored.logp - neutral.logp), atol=1e-4)
     warm = logp(temperature=4.0).logp
     assert np.allclose(warm, softmax(scored.logp / 4), atol=1e-4)
 
 
 def test_pmi_reads_the_neutral_prompt_once(llama, tokenizer):
-    back_end = HuggingFace(llama, tokenizer, cfg=HuggingFaceCfg(normalisation="pmi"))
+    back_end = HuggingFace(llama, tokenizer, cfg=HuggingFaceCfg(norm="pmi"))
     first, second = (back_end.score(PROMPT, CALLS[:4]) for _ in range(2))
     assert second.tokens < first.tokens
-    assert np.array_equal(first.logp, second.logp)
+    assert np.allclose(first.logp, second.logp, atol=1e-4)
+
+
+def test_a_step_later_only_what_changed_is_read_and_scores_are_equal(llama, tokenizer):
+    kept = HuggingFace(llama, tokenizer)
+    first = kept.score(PROMPT, CALLS)
+    history = (*PROMPT.history, Step("pick up the sponge", "success"))
+    later = Prompt(PROMPT.instruction, history, replace(FACTS, holding="sponge"))
+    second, anew = kept.score(later, CALLS), HuggingFace(llama, tokenizer).score(later, CALLS)
+    assert np.allclose(second.logp, anew.logp, atol=1e-4)
+    assert not np.allclose(second.logp, first.logp, atol=1e-2)
+    scene = tokenizer(prompts.situation(later))["input_ids"]
+    assert anew.tokens - second.tokens > len(tokenizer(later.text)["input_ids"]) - len(scene) - 5
+
+
+def test_an_episode_starts_without_the_last_ones_cache(llama, tokenizer):
+    back_end = HuggingFace(llama, tokenizer)
+    start = replace(PROMPT, history=())
+    first = back_end.score(start, CALLS)
+    back_end.score(PROMPT, CALLS)
+    again = back_end.score(start, CALLS)
+    assert again.tokens == first.tokens
+    assert np.array_equal(again.logp, first.logp)  # to the last digit
+
+
+def test_it_says_how_it_scores_and_why(llama, tokenizer):
+    assert "scored by trie (prompt cache kept)" in HuggingFace(llama, tokenizer).describe()
+    asked = HuggingFace(llama, tokenizer, cfg=HuggingFaceCfg(strategy="one_by_one"))
+    assert "scored by one_by_one (as asked for)" in asked.describe()
+    fast, slow = (
+        back_end.score(PROMPT, CALLS[::9]) for back_end in (HuggingFace(llama, tokenizer), asked)
+    )
+    assert np.allclose(fast.logp, slow.logp, atol=1e-4)
+    assert fast.tokens < slow.tokens / 10
 
 
 def chatty(tokenizer, template=CHAT):
@@ -169,7 +181,7 @@ def test_a_chat_model_continues_its_own_answer(llama, tokenizer):
     assert text.endswith("<|assistant|>Robot:\n1. find the sponge\n(success)\n2.")
     calls = CALLS[::9]
     prefix, options = back_end.split(text, [call.label for call in calls])
-    expected = torch.log_softmax(one_by_one(llama, prefix, options).logp, 0)
+    expected = torch.log_softmax(one_by_one(Reader(llama), prefix, options).logp, 0)
     assert np.allclose(back_end.score(PROMPT, calls).logp, expected.numpy(), atol=1e-4)
 
 
@@ -206,6 +218,9 @@ def test_it_loads_from_a_folder_by_its_spec(tmp_path, llama, tokenizer):
     assert isinstance(loaded, HuggingFace)
     assert loaded.name == f"hf:{tmp_path}"
     assert "no chat template" in loaded.describe()
+    warm = load_language_model(f"hf:{tmp_path}?norm=mean&temperature=2")
+    assert warm.cfg == HuggingFaceCfg(norm="mean", temperature=2.0)
+    assert warm.name.endswith("?norm=mean&temperature=2")
     mine = HuggingFace(llama, tokenizer).score(PROMPT, CALLS[:5]).logp
     assert np.allclose(loaded.score(PROMPT, CALLS[:5]).logp, mine, atol=1e-4)
 
@@ -221,8 +236,3 @@ def test_a_folder_without_a_model_is_a_usage_error(tmp_path):
         load_language_model(f"hf:{tmp_path}")
     with pytest.raises(UsageError, match="no such folder"):
         load_language_model(f"hf:{tmp_path}/nowhere")
-
-
-def test_common_prefix():
-    assert common_prefix([[1, 2, 3], [1, 2], [1, 2, 4]]) == 2
-    assert common_prefix([[1], [2]]) == 0
