@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -50,21 +49,3 @@ def test_bad_suite_names_line_and_nearest_word(
     assert "tabel" in told
     assert "table" in told
     assert "line 8" in told
-
-
-@pytest.mark.parametrize(
-    ("expect", "verdict", "holds", "success"),
-    [
-        ("done", "success", True, True),
-        ("done", "success", False, False),  # said done too early
-        ("done", "step_limit", True, False),  # never said done
-        ("done", "refused", True, False),
-        ("refuse", "refused", False, True),
-        ("refuse", "success", True, False),
-        ("ask", "asked", False, True),
-        ("ask", "refused", False, False),
-        ("done", "asked", True, False),
-    ],
-)
-def test_judging(expect: str, verdict: str, holds: bool, success: bool) -> None:
-    assert evaluate.judge(SimpleNamespace(expect=expect), verdict, holds)[0] is success
