@@ -18,7 +18,7 @@ VERBS = {
     "evaluate": "run a suite of instructions and count what succeeded",
     "eureka": "let a language model write and improve rewards",
     "report": "render a run folder's report.html again",
-    "bench": "measure speed, as ratios taken side by side",
+    "bench": "measure speed side by side; fit a language model's temperature",
     "info": "show versions, graphics, accelerator and shipped skills",
 }
 

@@ -45,6 +45,11 @@ class Spec:
             settings[key] = value
         return cls(kind, source, settings)
 
+    def __str__(self) -> str:
+        model = f"{self.kind}:{self.source}" if self.source else self.kind
+        query = "&".join(f"{key}={value}" for key, value in self.settings.items())
+        return f"{model}?{query}" if query else model
+
     def configure(self, cfg_type: type[Cfg]) -> Cfg:
         """A configuration dataclass with these settings, its own defaults elsewhere.
 

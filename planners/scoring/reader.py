@@ -38,9 +38,7 @@ class Reader:
 
     def __init__(self, model: Any, keep: bool = True) -> None:
         self.model, self.keeps = model, keep
-        # logits of a whole prompt would be prompt x vocabulary; only the last row is needed
-        few = "logits_to_keep" in inspect.signature(model.forward).parameters
-        self._last_only = {"logits_to_keep": 1} if few else {}
+        self._few = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._cache: Any = None
         self._ids: list[int] = []
 
@@ -54,11 +52,18 @@ class Reader:
         cache, known = self._begun(prompt)
         ids = torch.tensor([list(prompt[known:])], device=self.model.device)
         past = {"past_key_values": cache} if known else {}
-        out = self.model(input_ids=ids, use_cache=True, **past, **self._last_only)
+        out = self.model(input_ids=ids, use_cache=True, **past, **self.last(1))
         cache = getattr(out, "past_key_values", None)
         if not hasattr(cache, "reorder_cache"):
             raise UnsupportedError("it keeps no key-value cache")
         return Reading(cache, log_softmax(out.logits[0, -1]), len(prompt) - known)
+
+    def last(self, count: int) -> dict[str, int]:
+        """What to pass for the last `count` rows of logits; models may return all the same.
+
+        Logits of a whole prompt would be prompt x vocabulary.
+        """
+        return {"logits_to_keep": count} if self._few else {}
 
     def keep(self, cache: Any, prompt: Ids) -> None:
         """Take back a cache that holds exactly `prompt`, for the next one that begins alike."""

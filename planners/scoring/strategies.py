@@ -42,7 +42,8 @@ def one_by_one(reader: Reader, prompt: Ids, options: Sequence[Ids], chunk: int =
     model, sums = reader.model, []
     for option in options:
         ids = torch.tensor([[*prompt, *option]], device=model.device)
-        logp = log_softmax(model(input_ids=ids).logits[0, len(prompt) - 1 : -1])
+        size = len(option) + 1
+        logp = log_softmax(model(input_ids=ids, **reader.last(size)).logits[0, -size:-1])
         picked = logp.gather(-1, torch.tensor(list(option), device=model.device)[:, None])
         sums.append(picked.double().sum().cpu())
     lengths = torch.tensor([len(option) for option in options])
