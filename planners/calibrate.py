@@ -23,9 +23,10 @@ RANGE = (0.02, 50.0)
 
 @dataclass(frozen=True)
 class Honesty:
-    """Over n decisions. nll: mean -log p(a right label). ece: of the likeliest label's probability.
+    """Over n decisions. nll: mean -log p(a right label). accuracy: how often the likeliest is right.
 
-    accuracy: how often the likeliest label is right.
+    ece: of the likeliest label's probability, over the decisions with one right label. Where several
+    are right, a model may split its probability between them as it likes.
     """
 
     n: int
@@ -85,12 +86,12 @@ def judge(answers: Sequence[Answer], temperature: float) -> Honesty:
     sure, hit = [], []
     for logp, right in answers:
         p = np.exp(normalise(logp, temperature))
-        sure.append(float(p.max()))
+        if len(right) == 1:
+            sure.append(float(p.max()))
         hit.append(int(p.argmax()) in right)
-    confidence, correct = torch.tensor(sure, dtype=torch.float64), torch.tensor(hit)
-    return Honesty(
-        len(answers), _nll(answers, temperature), ece(confidence, correct), float(np.mean(hit))
-    )
+    one = torch.tensor([h for h, (_, right) in zip(hit, answers, strict=True) if len(right) == 1])
+    off = ece(torch.tensor(sure, dtype=torch.float64), one) if sure else 0.0
+    return Honesty(len(answers), _nll(answers, temperature), off, float(np.mean(hit)))
 
 
 def _nll(answers: Sequence[Answer], temperature: float) -> float:

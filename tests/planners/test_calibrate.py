@@ -67,6 +67,8 @@ def test_right_labels_share_their_probability():
     logp = np.log([0.5, 0.3, 0.2])
     assert judge([(logp, [1, 2])], 1.0).nll == pytest.approx(np.log(2))
     assert judge([(logp, [0, 1, 2])], 1.0).nll == pytest.approx(0)
+    split = judge([(np.log([0.5, 0.5]), [0, 1])] * 9 + [(np.log([0.8, 0.2]), [0])], 1.0)
+    assert split.ece == pytest.approx(0.2)  # of the one decision that has one right label
     # all right but the likeliest: the flatter the better, up to the end of the range
     assert fit([(logp, [1, 2])]) == pytest.approx(50)
 
