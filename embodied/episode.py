@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 
-from embodied.tasks.labels import SkillCall, enumerate_calls
+from embodied.tasks.labels import FAMILIES, SkillCall, enumerate_calls
 from embodied.world.facts import Facts
 from embodied.world.kitchen import Kitchen
 from planners.model import SUCCESS, Prompt, Question, Step, Turn
@@ -82,6 +82,7 @@ def run_episode(
     max_skills: int = 16,
     listener: Listener | None = None,
     person: Person | None = None,
+    families: Collection[str] = FAMILIES,
 ) -> Result:
     """Carries out an instruction in the kitchen until the planner says done, refuses, or may not go on.
 
@@ -90,10 +91,11 @@ def run_episode(
         act: carries out one call; the executor, or its ideal effect when only deciding is judged.
         max_skills: skills that may be tried before the run is ended.
         person: who answers questions and may speak up; without one a question ends the run.
+        families: of the skills that the robot has.
     """
     tell = listener or Listener()
     result = Result("step_limit", f"not done after {max_skills} skills")
-    calls = enumerate_calls(kitchen.index)
+    calls = enumerate_calls(kitchen.index, (*families, "done"))
     failed = 0
 
     def decide(step: int) -> Decision:

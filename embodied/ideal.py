@@ -34,6 +34,9 @@ class IdealExecutor:
         elif call.family == "pick":
             assert call.obj is not None
             kitchen.set_held(call.obj)
+        elif call.family in ("open", "close"):
+            kitchen.set_drawer(kitchen.travel if call.family == "open" else 0.0)
+            kitchen.settle(3)
         else:
             self._put(call, request.place)
         on_step(0.0)

@@ -90,8 +90,9 @@ def run(cfg: RunCfg) -> int:
         recorder.opening(kitchen)
         values = Values(library, executor.map)
         result = run_episode(
-            cfg.instruction, kitchen, planner, values, executor.run, cfg.max_skills, recorder
-        )
+            cfg.instruction, kitchen, planner, values, executor.run, cfg.max_skills, recorder,
+            families=library,
+        )  # fmt: skip
     except KeyboardInterrupt:
         result = Result("interrupted", "stopped by Ctrl-C")
     finally:

@@ -27,7 +27,7 @@ from typing import Any, Literal, get_args
 import yaml
 
 from embodied.errors import UsageError
-from embodied.world.facts import PLACES, Facts
+from embodied.world.facts import Facts
 from embodied.world.goals import Goal, check_object, check_place, nearest, parse_goal
 
 Expect = Literal["done", "refuse", "ask", "done_at_once"]
@@ -184,7 +184,7 @@ class _Reader:
         robot = self.body(body.get("robot") or {}, ("at", "holding"), "the robot's start")
         at, holding = robot.get("at"), robot.get("holding")
         if at is not None:
-            at = check_place(at, self.where, PLACES)
+            at = check_place(at, self.where)
         if holding is not None:
             holding = check_object(holding, self.where)
         listed = body.get("objects") or {}

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from embodied.world.facts import PLACES
+from embodied.tasks.labels import DRAWER
 from embodied.world.goals import All, Any, At, Count, Goal, Holding, Not, Open, RobotAt, Visited
-from planners.search_space import FETCHABLE, Space, State
+from planners.search_space import Space, State
 
 Bound = Callable[[State], float]
 MOVE, FETCH = 4, 2  # labels: find + pick up + go to + place; find + pick up
@@ -34,7 +34,7 @@ def _bound(goal: Goal, space: Space) -> Bound:
             return lambda s: 0
         return lambda s: max(0, MOVE * (number(s) - most) - 3)
     holds = space.compile(goal)
-    if isinstance(goal, Open):
+    if isinstance(goal, Open) and not space.drawer:
         return lambda s: 0 if holds(s) else math.inf
     return lambda s: 0 if holds(s) else 1
 
@@ -44,7 +44,7 @@ class _Group:
 
     def __init__(self, goals: Sequence[At | Count], space: Space) -> None:
         self.place = goals[0].place
-        self.reachable = self.place in PLACES
+        self.reachable, self.fetchable = self.place in space.places, space.fetchable
         least = [1 if isinstance(goal, At) else goal.least for goal in goals]
         self.needs = [(space.counter(g), n) for g, n in zip(goals, least, strict=True)]
         self.members = frozenset(i for goal in goals for i in space.members(goal.what))
@@ -57,7 +57,7 @@ class _Group:
         """Whether that many can still be brought."""
         if not self.reachable:
             return False
-        movable = sum(s.at[i] in FETCHABLE and s.at[i] != self.place for i in self.members)
+        movable = sum(s.at[i] in self.fetchable and s.at[i] != self.place for i in self.members)
         return movable + (s.held in self.members) >= need
 
 
@@ -74,7 +74,7 @@ def _together(goals: Sequence[Goal], space: Space) -> Bound:
 
     def bound(s: State) -> float:
         leaving = {i for members, place in away for i in members if s.at[i] == place}
-        total = _labels(s, groups, grasps, stands, leaving)
+        total = _labels(s, groups, grasps, stands, leaving, space.fetchable)
         for slot, length in visits:
             total = max(total, length - s.seen[slot])
         for other in others:
@@ -90,9 +90,10 @@ def _labels(
     grasps: list[frozenset[int]],
     stands: list[str],
     leaving: set[int],
+    fetchable: Sequence[str],
 ) -> float:
     """Labels for bringing what is missing, clearing away, then holding and standing as wished."""
-    moves, ends, wanted = 0, set(), set()
+    moves, ends, wanted, shut = 0, set(), set(), False
     carried: float = math.inf  # what is left to do for the held object, if it is wanted
     for group in groups:
         need = group.need(s)
@@ -101,17 +102,18 @@ def _labels(
         if not group.possible(s, need):
             return math.inf
         moves += need
+        shut |= group.place == DRAWER and not s.open
         ends.add(group.place)
         wanted |= group.members
         if s.held in group.members:
             carried = min(carried, 1 + (s.robot != group.place))
-    total: float = MOVE * moves
+    total: float = MOVE * moves + shut  # what goes into a shut drawer needs it opened
     if moves and carried < math.inf:
         total -= MOVE - carried
     elif moves and s.held is not None:
         total += 1  # the gripper must be emptied first
     if any(moves or s.held not in members for members in grasps):
-        if not all(any(s.at[i] in FETCHABLE or s.held == i for i in part) for part in grasps):
+        if not all(any(s.at[i] in fetchable or s.held == i for i in part) for part in grasps):
             return math.inf
         total += FETCH + (s.held is not None and not moves)
     wanted = wanted.union(*grasps)

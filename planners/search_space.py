@@ -4,8 +4,8 @@ Only what the goal speaks of is kept: the objects it names (and the one in the g
 places where it wants them. Labels that a person would not say in the given case are left out,
 though they may be as short: an object is fetched by ``find X`` (never by ``go to`` its place, which
 may end a metre beside it), a named place is served by ``place X on L``, and ``put down X`` is for
-where any surface will do. Nothing goes into the trash, and nothing to the user, unless the goal
-says so.
+where any surface will do. Nothing goes into the trash, the drawer or to the user, and the drawer is
+neither opened nor closed, unless the goal says so or an object demands it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,27 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from embodied.tasks import labels
-from embodied.tasks.labels import OUT_OF_REACH, SkillCall
+from embodied.tasks.labels import CLOSE, DRAWER, OPEN, OUT_OF_REACH, SkillCall
 from embodied.world.facts import PLACES, SURFACES, Facts, kind
-from embodied.world.goals import All, Any, At, Count, Goal, Holding, Not, RobotAt, Visited, What
-
-FETCHABLE = tuple(place for place in PLACES if place not in OUT_OF_REACH)  # drawers stay shut
+from embodied.world.goals import (
+    All,
+    Any,
+    At,
+    Count,
+    Goal,
+    Holding,
+    Not,
+    Open,
+    RobotAt,
+    Visited,
+    What,
+)
 
 
 class State(NamedTuple):
     """robot: place. front: index of the object before it. held: index of the object in the gripper.
     at: place per object. seen: per `Visited` atom, how many of its places came by in order.
+    open: whether the drawer is.
     """
 
     robot: str | None
@@ -32,6 +43,7 @@ class State(NamedTuple):
     held: int | None
     at: tuple[str | None, ...]
     seen: tuple[int, ...]
+    open: bool = False
 
 
 Test = Callable[[State], bool]
@@ -47,13 +59,22 @@ class Wishes:
     robot: list[str]  # places the robot may have to stand at
     flee: bool = False  # the robot may have to be elsewhere
     hand_over: bool = False  # letting go is wished, and the user's hand will do
+    drawer: bool = False  # it may have to be opened or closed for its own sake
 
 
 class Space:
-    """One goal in one scene. Objects are indices into `names`."""
+    """One goal in one scene. Objects are indices into `names`.
 
-    def __init__(self, goal: Goal, facts: Facts, in_front: str | None) -> None:
-        self.goal, self.facts = goal, facts
+    places: where the robot can be sent and things can be put. fetchable: where things can be taken.
+    """
+
+    def __init__(
+        self, goal: Goal, facts: Facts, in_front: str | None, drawer: bool = False
+    ) -> None:
+        self.goal, self.facts, self.drawer = goal, facts, drawer
+        self.places = (*PLACES, DRAWER) if drawer else PLACES
+        reached = (*self.places, DRAWER) if facts.open.get(DRAWER) else self.places
+        self.fetchable = tuple(place for place in reached if place not in OUT_OF_REACH)
         everything = list(facts.instances)
         self.visits: list[Visited] = []
         self.names = [o for o in everything if o == facts.holding or _mentions(goal, o)]
@@ -67,7 +88,11 @@ class Space:
             held=self.index.get(facts.holding) if facts.holding else None,
             at=tuple(facts.at.get(name) for name in self.names),
             seen=tuple(_matched(visit.places, facts.visited) for visit in self.visits),
+            open=facts.open.get(DRAWER, False),
         )
+        wished = any(DRAWER in places for places in self.wishes.targets.values())
+        inside = DRAWER in self.start.at
+        self.opening = drawer and (self.wishes.drawer or wished or inside)
 
     def members(self, what: What) -> tuple[int, ...]:
         """Indices of the objects that are meant."""
@@ -97,8 +122,7 @@ class Space:
                 self.visits.append(goal)
             slot = self.visits.index(goal)
             return lambda s: s.seen[slot] == len(goal.places)
-        is_open = self.facts.open.get(goal.container, False)
-        return lambda s: is_open
+        return lambda s: s.open
 
     def counter(self, goal: At | Count) -> Callable[[State], int]:
         """How many of what is meant are there (or kinds of it, where kinds count)."""
@@ -121,6 +145,8 @@ class Space:
             wishes.robot += [goal.place] if wanted else []
         elif isinstance(goal, Visited):
             wishes.robot += goal.places if wanted else ()
+        elif isinstance(goal, Open):
+            wishes.drawer = True
         elif isinstance(goal, Holding):
             wishes.hand_over |= not wanted
             (wishes.grasp.extend if wanted else wishes.leave.update)(self.members(goal.what))
@@ -136,6 +162,8 @@ class Space:
     def moves(self, state: State) -> Iterator[tuple[SkillCall, State]]:
         """Sensible calls and what they lead to, the preferred first."""
         if state.held is None:
+            if self.opening and state.robot == DRAWER:
+                yield CLOSE if state.open else OPEN, state._replace(open=not state.open)
             yield from self.fetches(state)
         else:
             yield from self.deliveries(state, state.held)
@@ -147,9 +175,13 @@ class Space:
         for i in (*dict.fromkeys((*wishes.targets, *wishes.grasp)), *sorted(wishes.leave)):
             here = state.at[i]
             elsewhere = any(place != here for place in wishes.targets.get(i, ()))
-            if here not in FETCHABLE or not (elsewhere or i in wishes.leave or i in wishes.grasp):
+            if not (elsewhere or i in wishes.leave or i in wishes.grasp):
+                continue
+            if here not in self.fetchable:
                 continue
             if state.front == i:
+                if here == DRAWER and not state.open:
+                    continue
                 at = _put(state.at, i, None)
                 yield labels.pick_up(self.names[i]), state._replace(front=None, held=i, at=at)
             else:
@@ -158,9 +190,11 @@ class Space:
     def deliveries(self, state: State, held: int) -> Iterator[tuple[SkillCall, State]]:
         """Take the held object where it is wanted, or merely let go of it."""
         wishes, robot, name = self.wishes, state.robot, self.names[held]
-        targets = [p for p in wishes.targets.get(held, ()) if p in PLACES]
+        targets = [p for p in wishes.targets.get(held, ()) if p in self.places]
         for target in targets:
             if robot == target:
+                if target == DRAWER and not state.open:
+                    continue
                 yield labels.place(name, target), self.release(state, held, target)
             else:
                 yield labels.go_to(target), self.drive(state, target)
@@ -179,12 +213,13 @@ class Space:
         """Go where the goal wants the robot to be or to have been."""
         wanted = list(self.wishes.robot)
         wanted += PLACES if self.wishes.flee else ()
+        wanted += (DRAWER,) if self.opening and state.held is None else ()
         for place in dict.fromkeys(wanted):
             if place == state.robot:
                 continue
-            if place in PLACES:
+            if place in self.places:
                 yield labels.go_to(place), self.drive(state, place)
-            else:  # no label goes to a drawer, but finding what is in it does
+            else:  # without its skills no label goes to a drawer, but finding what is in it does
                 inside = [name for name, where in self.facts.at.items() if where == place]
                 for name in inside[:1]:
                     yield labels.find(name), self.drive(state, place, self.index.get(name))

@@ -54,30 +54,33 @@ class Solution:
 
 
 @lru_cache(maxsize=4096)
-def solve(goal: Goal, facts: Facts, in_front: str | None = None) -> Solution:
+def solve(goal: Goal, facts: Facts, in_front: str | None = None, drawer: bool = False) -> Solution:
     """A shortest plan.
 
     Args:
         in_front: the object that the robot stands in front of, if known (`model.in_front`); any
             other object is found before it is picked up.
+        drawer: whether the robot has skills that open and close the drawer (`labels.opens`).
     """
-    space = Space(goal, facts, in_front)
+    space = Space(goal, facts, in_front, drawer)
     try:
         calls = _search(space, lower_bound(goal, space), space.start, math.inf)
     except _TooLargeError:
         return Solution(None, no_skill("the goal is too large to plan for"))
     if calls is None:
-        return Solution(None, why_not(goal, facts))
+        return Solution(None, why_not(goal, facts, drawer))
     return Solution(calls)
 
 
 @lru_cache(maxsize=4096)
-def next_calls(goal: Goal, facts: Facts, in_front: str | None = None) -> frozenset[SkillCall]:
+def next_calls(
+    goal: Goal, facts: Facts, in_front: str | None = None, drawer: bool = False
+) -> frozenset[SkillCall]:
     """Every call that begins some shortest plan; {done} when the goal holds, else empty."""
-    best = solve(goal, facts, in_front)
+    best = solve(goal, facts, in_front, drawer)
     if not best.calls:
         return frozenset() if best.calls is None else frozenset({DONE})
-    space = Space(goal, facts, in_front)
+    space = Space(goal, facts, in_front, drawer)
     bound, left = lower_bound(goal, space), len(best.calls) - 1
     first = {best.calls[0]}
     for call, state in space.moves(space.start):

@@ -8,9 +8,11 @@ import pytest
 from embodied.episode import MAX_QUESTIONS, Listener, run_episode
 from embodied.ideal import IdealExecutor
 from embodied.tasks.labels import SkillCall, feasible
+from embodied.world.goals import parse_goal
 from embodied.world.kitchen import Kitchen
 from planners.model import Prompt, Question, Scores, Step, Turn, normalise
 from planners.saycan import SayCan
+from planners.solver import solve
 from policies.execute import Outcome
 
 
@@ -41,6 +43,7 @@ def kitchen() -> Kitchen:
     return made
 
 
+STORED = {"all": [{"at": ["sponge", "drawer"]}, {"not": {"open": "drawer"}}]}
 FETCH = ("find the sponge", "pick up the sponge", "go to the user", "bring it to you")
 
 
@@ -50,6 +53,15 @@ def test_ideal_effects_bring_the_sponge(kitchen: Kitchen) -> None:
     assert [step.label for step in result.history] == list(FETCH)
     assert kitchen.facts().at["sponge"] == "user"
     assert kitchen.facts().visited == ("user", "far counter", "user")
+
+
+def test_ideal_effects_store_the_sponge_in_the_drawer(kitchen: Kitchen) -> None:
+    ideal = IdealExecutor(kitchen)
+    plan = solve(parse_goal(STORED), kitchen.facts(), drawer=True)
+    assert plan.calls
+    for call in plan.calls:
+        assert ideal.run(call, lambda seconds: None).success, call.label
+    assert parse_goal(STORED).holds(kitchen.facts())
 
 
 def test_failures_are_told_and_tried_again(kitchen: Kitchen) -> None:

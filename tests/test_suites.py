@@ -75,7 +75,7 @@ def test_what_is_held_is_nowhere_else(load):
         ("{sponge: far", "{spunge: far", r"line 8: unknown object 'spunge'; did you mean 'sponge'"),
         ("far counter,", "far counte,", r"line 8: unknown place 'far counte'; did you .* 'far cou"),
         ("at: user", "at: usr", r"line 7: unknown place 'usr'; did you mean 'user'"),
-        ("at: user", "at: drawer", r"line 7: unknown place 'drawer'"),
+        ("at: user", "at: drawr", r"line 7: unknown place 'drawr'"),
         ("holding: null", "holding: hammer", r"line 7: unknown object 'hammer'; known: coke can"),
         ("robot:", "robt:", r"line 7: unknown word 'robt' in a start; did you mean 'robot'"),
         ("[sponge, user]", "[sponge, trsh]", r"line 9: unknown place 'trsh'; did you .* 'trash'"),

@@ -78,7 +78,10 @@ class Bench:
         executor = Executor(kitchen, self.library)
         act = executor.run if task.mode == "execute" else IdealExecutor(kitchen).run
         values = Values(self.library, executor.map)
-        result = run_episode(item.instruction, kitchen, self.planner, values, act, item.max_skills)
+        result = run_episode(
+            item.instruction, kitchen, self.planner, values, act, item.max_skills,
+            families=self.library,
+        )  # fmt: skip
         facts = kitchen.facts()
         success, error = judge(
             item, result.verdict, item.goal is not None and item.goal.holds(facts)

@@ -40,6 +40,8 @@ def ground(call: SkillCall, kitchen: Kitchen) -> Request:
         return _navigation(call, kitchen)
     if call.family == "pick":
         return _pick(call, kitchen)
+    if call.family in ("open", "close"):
+        return Request(call, True, place=call.place)
     return _place(call, kitchen)
 
 
@@ -47,15 +49,13 @@ def _navigation(call: SkillCall, kitchen: Kitchen) -> Request:
     here = kitchen.state.base_pose[0].numpy().astype(float)
     if call.kind == "go to":
         assert call.place is not None
-        place = kitchen.place(call.place)
-        return Request(
-            call, True, stand=place.stand(_roomy_spot(kitchen, call.place)), place=call.place
-        )
+        stand = kitchen.stand(call.place, _roomy_spot(kitchen, call.place))
+        return Request(call, True, stand=stand, place=call.place)
     if call.obj is None or call.obj not in kitchen.index:
         return Request(call, False, stand=here)
     where, point = kitchen.place_of(call.obj), kitchen.position(call.obj)
     if where is not None:
-        return Request(call, True, stand=kitchen.place(where).stand(point), place=where)
+        return Request(call, True, stand=kitchen.stand(where, point), place=where)
     # held or fallen: stand before it as seen from here
     yaw = float(np.arctan2(point[1] - here[1], point[0] - here[0]))
     stand = np.array([point[0] - STAND * np.cos(yaw), point[1] - STAND * np.sin(yaw), yaw])

@@ -7,19 +7,22 @@ them; the closed loop does not: there, whether a skill can work is the learned a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from embodied.errors import UsageError
 from embodied.world import catalogue
 from embodied.world.facts import PLACES, SURFACES, WHEREABOUTS, Facts, kind
 
-Family = Literal["navigate", "pick", "place", "done"]
-Kind = Literal["find", "go to", "pick up", "put down", "place", "bring", "done"]
+Family = Literal["navigate", "pick", "place", "open", "close", "done"]
+Kind = Literal["find", "go to", "pick up", "put down", "place", "bring", "open", "close", "done"]
+
+FAMILIES: tuple[Family, ...] = get_args(Family)
 
 OUT_OF_REACH = ("trash",)  # too deep: what lies there cannot be picked up again
 PLACE_TARGETS = (*SURFACES, "trash")  # "place X on/in L"; the user is served by "bring it to you"
+DRAWER = "drawer"  # the one container; without a skill that opens it, no label leads to it
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class SkillCall:
 
 DONE = SkillCall("done", "done", "done")
 BRING = SkillCall("bring it to you", "place", "bring", place="user")
+OPEN = SkillCall("open the drawer", "open", "open", place=DRAWER)
+CLOSE = SkillCall("close the drawer", "close", "close", place=DRAWER)
 
 
 def find(obj: str) -> SkillCall:
@@ -72,19 +77,32 @@ def place(obj: str, where: str) -> SkillCall:
 _BY_START = {"find the ": find, "pick up the ": pick_up, "put down the ": put_down}
 
 
-def enumerate_calls(objects: Iterable[str]) -> list[SkillCall]:
+def opens(families: Collection[str]) -> bool:
+    """Whether skills of these families make the drawer's inside a place like any other."""
+    return "open" in families
+
+
+def enumerate_calls(
+    objects: Iterable[str], families: Collection[str] = FAMILIES
+) -> list[SkillCall]:
     """Every label for a scene with these instances, `done` last; the order is fixed.
 
     Catalogue objects that the scene lacks are included under their bare name: an instruction may
     name them, and it is the affordance that says they cannot be done here.
+
+    Args:
+        families: of the skills that the robot has; labels of others are left out.
     """
     scene = list(dict.fromkeys(objects))
     present = {kind(instance) for instance in scene}
     names = [*scene, *(name for name in catalogue.objects() if name not in present)]
-    calls = [find(name) for name in names] + [go_to(where) for where in PLACES]
+    inside = (DRAWER,) if opens(families) else ()
+    calls = [find(name) for name in names] + [go_to(where) for where in (*PLACES, *inside)]
     for name in names:
-        calls += [pick_up(name), put_down(name), *(place(name, to) for to in PLACE_TARGETS)]
-    return [*calls, BRING, DONE]
+        targets = (*PLACE_TARGETS, *inside)
+        calls += [pick_up(name), put_down(name), *(place(name, to) for to in targets)]
+    calls += [OPEN, CLOSE, BRING]
+    return [*(call for call in calls if call.family in families), DONE]
 
 
 def parse_label(label: str) -> SkillCall:
@@ -93,8 +111,9 @@ def parse_label(label: str) -> SkillCall:
     Raises:
         UsageError: nothing reads like that.
     """
-    if label in (DONE.label, BRING.label):
-        return DONE if label == DONE.label else BRING
+    for call in (DONE, BRING, OPEN, CLOSE):
+        if label == call.label:
+            return call
     for start, make in (
         ("find the ", find),
         ("pick up the ", pick_up),
@@ -104,7 +123,7 @@ def parse_label(label: str) -> SkillCall:
             return make(label.removeprefix(start))
     if label.startswith("go to the ") and label.removeprefix("go to the ") in WHEREABOUTS:
         return go_to(label.removeprefix("go to the "))
-    for where in PLACE_TARGETS:
+    for where in (*PLACE_TARGETS, DRAWER):
         for end in (f" on the {where}", f" in the {where}"):
             if label.startswith("place the ") and label.endswith(end):
                 call = place(label.removeprefix("place the ").removesuffix(end), where)
@@ -122,16 +141,23 @@ def feasible(call: SkillCall, facts: Facts) -> bool:
         return call.obj is not None and facts.at.get(call.obj) is not None
     if call.kind == "pick up":
         where = facts.at.get(call.obj or "")
-        shut = where == "drawer" and not facts.open.get("drawer", False)
-        reachable = where is not None and where not in OUT_OF_REACH and not shut
+        reachable = where is not None and where not in OUT_OF_REACH and not _shut(where, facts)
         return facts.holding is None and reachable and facts.robot_at == where
     if call.kind == "put down":
         return facts.holding == call.obj and facts.robot_at in SURFACES
     if call.kind == "place":
-        return facts.holding == call.obj and facts.robot_at == call.place
+        here = facts.robot_at == call.place and not _shut(call.place, facts)
+        return facts.holding == call.obj and here
+    if call.kind in ("open", "close"):  # with an empty gripper, standing before it
+        ready = facts.robot_at == call.place and facts.holding is None
+        return ready and _shut(call.place, facts) == (call.kind == "open")
     if call.kind == "bring":
         return facts.holding is not None and facts.robot_at == "user"
     return True  # go to, done
+
+
+def _shut(where: str | None, facts: Facts) -> bool:
+    return where == DRAWER and not facts.open.get(DRAWER, False)
 
 
 def ideal_effect(call: SkillCall, facts: Facts) -> Facts:
@@ -144,5 +170,7 @@ def ideal_effect(call: SkillCall, facts: Facts) -> Facts:
         return facts.moved_to(facts.at[call.obj or ""])
     if call.kind == "pick up":
         return replace(facts, at={**facts.at, call.obj or "": None}, holding=call.obj)
+    if call.kind in ("open", "close"):
+        return replace(facts, open={**facts.open, call.place or "": call.kind == "open"})
     end = {"bring": "user", "put down": facts.robot_at, "place": call.place}[call.kind]
     return replace(facts, at={**facts.at, facts.holding or "": end}, holding=None)

@@ -83,6 +83,8 @@ class Kitchen:
         shapes = torch.tensor([SHAPES.index(spec.shape) for spec in specs], dtype=torch.long)
         self.shape = torch.nn.functional.one_hot(shapes, len(SHAPES)).float()
         self._static = _read_places(self.model)
+        self.travel = float(self.model.joint("drawer").range[1])
+        """How far the drawer can be pulled out [m]."""
         self._visited: list[str] = []
         self._memo: dict[str, Any] = {}  # readings of the present state that are asked for often
         self.restart(np.random.default_rng(seed))
@@ -108,11 +110,26 @@ class Kitchen:
 
     def place(self, name: str) -> Place:
         """A place as it is now: the drawer's moves with it."""
+        return self._drawn(name, float(self.state.drawer[0]))
+
+    def _drawn(self, name: str, out: float) -> Place:
+        """A place with the drawer that far out."""
         place = self._static[name]
         if place.kind != "drawer":
             return place
-        shift = np.array([0.0, float(self.state.drawer[0]), 0.0])
+        shift = np.array([0.0, out, 0.0])
         return Place(place.name, place.kind, place.centre + shift, place.yaw, place.half)
+
+    def stand(self, name: str, point: np.ndarray | None = None) -> np.ndarray:
+        """(3,) base pose in front of a world point on a place, its centre if left out.
+
+        Before the drawer the robot stands where the point will be within reach once it is open, so
+        it pulls, reaches in and pushes without driving in between.
+        """
+        ahead = self._drawn(name, self.travel)
+        if point is None:
+            return ahead.stand(ahead.centre)
+        return ahead.stand(point + ahead.centre - self.place(name).centre)
 
     def position(self, instance: str) -> np.ndarray:
         """(3,) centre of an object, world."""
@@ -168,7 +185,8 @@ class Kitchen:
         """The place the robot stands in front of, facing it; None in the open."""
         x, y, yaw = self.state.base_pose[0].tolist()
         ahead = np.array([x + STAND * np.cos(yaw), y + STAND * np.sin(yaw)])
-        for name, place in self._static.items():
+        for name in self._static:
+            place = self._drawn(name, self.travel)
             turn = (yaw - place.yaw + np.pi) % (2 * np.pi) - np.pi
             depth, side = np.abs(place.local(ahead))
             if abs(turn) < 0.5 and depth < place.half[0] + 0.12 and side < place.half[1] + 0.12:
@@ -196,7 +214,7 @@ class Kitchen:
             at={name: None if name == carried else self._whereabouts(name) for name in self.index},
             holding=carried,
             robot_at=self.robot_at(),
-            open={"drawer": float(self.state.drawer[0]) > 0.15},
+            open={"drawer": float(self.state.drawer[0]) > self.travel / 2},
             visited=tuple(self._visited),
         )
 
@@ -228,8 +246,7 @@ class Kitchen:
         if robot_at is None:
             self.set_robot(self._random_pose())
         else:
-            place = self.place(robot_at)
-            self.set_robot(place.stand(place.centre))
+            self.set_robot(self.stand(robot_at))
         if holding is not None:
             self.set_held(holding)
         self.settle()
@@ -293,6 +310,19 @@ class Kitchen:
         )
         self.control.opening[:] = max(float(half[1]) - 0.02, 0.0)
         self.settle(5)
+
+    def set_drawer(self, out: float) -> None:
+        """Pulls the drawer that far out [m] at once; what is in it comes along."""
+        moved = [name for name in self.index if self.place_of(name) == "drawer"]
+        shift = np.array([0.0, out - float(self.state.drawer[0]), 0.0])
+        places = [(name, self.position(name) + shift) for name in moved]
+        quats = [
+            self.state.object_quat[0, self.index[name]].numpy().astype(float) for name in moved
+        ]
+        self.engine.field("qpos")[0, self.reader.layout.drawer] = out
+        for (name, point), quat in zip(places, quats, strict=True):
+            self._write_object(name, point, quat)
+        self.refresh()
 
     def open_gripper(self) -> None:
         """Opens the gripper at once, the arm at rest."""

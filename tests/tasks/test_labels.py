@@ -18,7 +18,7 @@ def test_labels_are_unique_and_complete():
     texts = [call.label for call in CALLS]
     assert len(set(texts)) == len(texts)
     instances = len(catalogue.objects()) + 1  # the second coke can
-    assert len(texts) == 7 * instances + len(PLACES) + 2
+    assert len(texts) == 8 * instances + len(PLACES) + 1 + 4
     for text in (
         "find the sponge",
         "find the coke can#2",
@@ -28,10 +28,18 @@ def test_labels_are_unique_and_complete():
         "place the sponge on the table",
         "place the sponge in the trash",
         "bring it to you",
+        "place the sponge in the drawer",
+        "open the drawer",
         "find the apple",  # known, absent: the affordance judges it
     ):
         assert text in texts
     assert texts[-1] == "done"
+
+
+def test_without_the_skills_no_label_speaks_of_the_drawer():
+    texts = [call.label for call in enumerate_calls(SCENE, ("navigate", "pick", "place", "done"))]
+    assert not [text for text in texts if "drawer" in text]
+    assert len(texts) == len(CALLS) - len([c for c in CALLS if c.place == "drawer"])
 
 
 def test_an_absent_kind_is_listed_once_under_its_bare_name():
@@ -65,6 +73,10 @@ def test_bringing_a_sponge():
     assert facts.visited == ("user", "far counter", "user")
 
 
+OPENED = {"open": {"drawer": True}}
+DRAWN = OPENED | {"at": {"tea": "drawer"}}
+
+
 @pytest.mark.parametrize(
     ("label", "changes", "can"),
     [
@@ -78,6 +90,15 @@ def test_bringing_a_sponge():
         ("pick up the tea", {"at": {"tea": "trash"}, "robot_at": "trash"}, False),
         ("find the tea", {"at": {"tea": "drawer"}}, True),
         ("pick up the tea", {"at": {"tea": "drawer"}, "robot_at": "drawer"}, False),
+        ("pick up the tea", DRAWN | {"robot_at": "drawer"}, True),
+        ("place the tea in the drawer", {"holding": "tea", "robot_at": "drawer"}, False),
+        ("place the tea in the drawer", OPENED | {"holding": "tea", "robot_at": "drawer"}, True),
+        ("open the drawer", {"robot_at": "drawer"}, True),
+        ("open the drawer", {"robot_at": "table"}, False),
+        ("open the drawer", {"robot_at": "drawer", "holding": "tea"}, False),
+        ("open the drawer", OPENED | {"robot_at": "drawer"}, False),
+        ("close the drawer", OPENED | {"robot_at": "drawer"}, True),
+        ("close the drawer", {"robot_at": "drawer"}, False),
         ("pick up the tea", {"at": {"tea": "user"}, "robot_at": "user"}, True),
         ("put down the tea", {"holding": "tea", "robot_at": "table"}, True),
         ("put down the tea", {"holding": "tea", "robot_at": "user"}, False),
@@ -105,6 +126,16 @@ def test_no_sequence_loses_or_doubles_an_object(calls):
         assert nowhere == ({facts.holding} if facts.holding else set())
         if not feasible(call, before):
             assert facts == before
+
+
+def test_storing_away_and_closing():
+    facts = Facts({"sponge": "table"}, robot_at="user")
+    steps = ("go to the drawer", "open the drawer", "find the sponge", "pick up the sponge")
+    for label in (*steps, "go to the drawer", "place the sponge in the drawer", "close the drawer"):
+        assert feasible(parse_label(label), facts), label
+        facts = ideal_effect(parse_label(label), facts)
+    assert facts.at == {"sponge": "drawer"}
+    assert facts.open == {"drawer": False}
 
 
 def test_placing_at_the_user_is_handing_over():

@@ -36,6 +36,22 @@ def test_only_the_drawer_covers(kitchen: Kitchen) -> None:
     assert {name for name in SCENE if kitchen.covered(name)} == {"rice chips"}
 
 
+def test_the_drawer_takes_its_contents_along_and_the_robot_need_not_move() -> None:
+    kitchen = Kitchen(["sponge", "tea"], seed=0)
+    kitchen.arrange({"sponge": "drawer", "tea": "close counter"}, "drawer")
+    stand, inside = kitchen.stand("drawer", kitchen.position("sponge")), kitchen.position("sponge")
+    assert kitchen.facts().robot_at == "drawer" and not kitchen.facts().open["drawer"]
+    kitchen.set_drawer(kitchen.travel)
+    kitchen.settle()
+    facts = kitchen.facts()
+    assert facts.open == {"drawer": True} and facts.robot_at == "drawer"
+    assert dict(facts.at) == {"sponge": "drawer", "tea": "close counter"}
+    assert not kitchen.covered("sponge")
+    moved = kitchen.position("sponge") - inside
+    assert np.allclose(moved, [0, kitchen.travel, 0], atol=0.02)
+    assert np.allclose(kitchen.stand("drawer", kitchen.position("sponge")), stand, atol=0.02)
+
+
 def test_held_object_travels_with_the_robot() -> None:
     kitchen = Kitchen(["water bottle"], seed=0)
     kitchen.arrange({"water bottle": "table"}, "user", holding="water bottle")
