@@ -11,15 +11,28 @@
         goal: {at: [sponge, user]}
         max_skills: 12
         expect: done                                # done | refuse | ask | done_at_once
+        answer: "the yellow one"                    # or a list: replies to questions, in order
+        amend:                                      # said when this label has first ended
+          - {after: pick up the sponge, say: "and the apple too, please"}
+        disturb:                                    # happens once, after or half way through it
+          - {during: go to the user, do: drop, object: sponge, place: table}
 
 `embodied.world.goals` describes the goals. An object that the robot holds need not stand among the
-objects; if it does, holding wins. A `refuse` item needs no goal. Everything that is wrong is
-reported with its file and line, and unknown words with the nearest known one.
+objects; if it does, holding wins. A `refuse` item needs no goal. With `expect: ask` a question has
+to come before the first skill, and with an `answer`, the goal has to hold in the end.
+
+Disturbances: ``move`` (somebody puts the object at the place), ``drop`` (the object slips out of
+the gripper and ends at the place, or on the floor if none is named), ``take`` (a person takes the
+object out of the room), ``shut`` (the drawer is pushed shut) and ``block`` (somebody stands in the
+way: the next `tries` drives to the place fail, one if left out).
+
+Everything that is wrong is reported with its file and line, and unknown words with the nearest
+known one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -27,10 +40,23 @@ from typing import Any, Literal, get_args
 import yaml
 
 from embodied.errors import UsageError
+from embodied.lined_yaml import LinedLoader
+from embodied.tasks.labels import enumerate_calls
 from embodied.world.facts import Facts
 from embodied.world.goals import Goal, check_object, check_place, nearest, parse_goal
 
 Expect = Literal["done", "refuse", "ask", "done_at_once"]
+Deed = Literal["move", "drop", "take", "shut", "block"]
+# what a disturbance must say besides, and what it may say
+DEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "move": (("object", "place"), ()),
+    "drop": ((), ("object", "place")),
+    "take": (("object",), ()),
+    "shut": ((), ()),
+    "block": (("place",), ("tries",)),
+}
+ITEM_WORDS = ("id", "family", "instruction", "start", "goal", "max_skills", "expect")
+ITEM_WORDS += ("answer", "amend", "disturb")
 MAX_SKILLS = 16  # where an item does not say
 
 
@@ -52,10 +78,35 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Amendment:
+    """Something the person says unasked, once the skill `after` has first ended."""
+
+    after: str
+    say: str
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """Something that happens to the robot once, when a skill is first tried.
+
+    label: the skill. during: half way through it; else when it has ended. object: an instance of
+    the scene. place: where it ends, or what is blocked. tries: drives that fail for it.
+    """
+
+    label: str
+    during: bool
+    do: Deed
+    object: str | None = None
+    place: str | None = None
+    tries: int = 1
+
+
+@dataclass(frozen=True)
 class SuiteItem:
     """One instruction in one scene, and what must be true in the end.
 
-    goal: None only where a refusal is expected. line: where the item begins in its file.
+    goal: None only where a refusal is expected. line: where the item begins in its file. answer:
+    what the person replies to questions, in order.
     """
 
     id: str
@@ -66,6 +117,9 @@ class SuiteItem:
     max_skills: int
     expect: Expect
     line: int
+    answer: tuple[str, ...] = ()
+    amend: tuple[Amendment, ...] = ()
+    disturb: tuple[Disturbance, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +138,7 @@ def load_suite(path: str | Path) -> Suite:
     """
     path = Path(path)
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader=LinedLoader)
     except OSError as error:
         raise UsageError(f"The suite {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -135,8 +189,7 @@ class _Reader:
         return Suite(str(body.get("suite") or stem), tuple(read))
 
     def item(self, spec: Any) -> SuiteItem:
-        known = ("id", "family", "instruction", "start", "goal", "max_skills", "expect")
-        body = self.body(spec, known, "an item")
+        body = self.body(spec, ITEM_WORDS, "an item")
         expect = self.expectation(body)
         for word in ("id", "family", "instruction", "start", "goal"):
             if body.get(word) in (None, "") and not (word == "goal" and expect == "refuse"):
@@ -152,6 +205,9 @@ class _Reader:
             max_skills=self.number(body.get("max_skills", MAX_SKILLS), spec),
             expect=expect,
             line=getattr(spec, "line", 0),
+            answer=self.answers(body.get("answer")),
+            amend=tuple(self.amendment(part, start) for part in self.parts(body, "amend")),
+            disturb=tuple(self.disturbance(part, start) for part in self.parts(body, "disturb")),
         )
         self.check_goal(item, body)
         return item
@@ -199,66 +255,69 @@ class _Reader:
             objects[holding] = None
         return Start(objects, at, holding)
 
-    def text(self, value: Any) -> str:
-        if not isinstance(value, str) or not value.strip():
-            raise self.error(value, f"an instruction is a sentence; got '{value}'.")
+    def parts(self, body: Mapping[str, Any], word: str) -> Sequence[Any]:
+        found = body.get(word) or []
+        if not isinstance(found, list):
+            raise self.error(body[word], f"'{word}' takes a list; got '{found}'.")
+        return found
+
+    def answers(self, value: Any) -> tuple[str, ...]:
+        if value is None:
+            return ()
+        replies = value if isinstance(value, list) else [value]
+        return tuple(self.text(reply, "an answer") for reply in replies)
+
+    def amendment(self, spec: Any, start: Start) -> Amendment:
+        body = self.body(spec, ("after", "say"), "an amendment")
+        if len(body) != 2:
+            raise self.error(spec, "an amendment needs 'after' and 'say'.")
+        return Amendment(self.label(body["after"], start), self.text(body["say"], "an amendment"))
+
+    def disturbance(self, spec: Any, start: Start) -> Disturbance:
+        known = ("after", "during", "do", "object", "place", "tries")
+        body = self.body(spec, known, "a disturbance")
+        if ("after" in body) == ("during" in body) or "do" not in body:
+            raise self.error(spec, "a disturbance needs 'do', and either 'after' or 'during'.")
+        do = next((deed for deed in get_args(Deed) if deed == body["do"]), None)
+        if do is None:
+            near = nearest(str(body["do"]), DEEDS)
+            raise self.error(body["do"], f"unknown word '{body['do']}' for 'do'{near}")
+        needs, may = DEEDS[do]
+        given = body.keys() - {"after", "during", "do"}
+        for word in [*(set(needs) - given), *(given - {*needs, *may})]:
+            has = "needs" if word in needs else "takes no"
+            raise self.error(spec, f"the disturbance '{do}' {has} '{word}'.")
+        during = "during" in body
+        return Disturbance(
+            self.label(body["during" if during else "after"], start),
+            during,
+            do,
+            self.instance(body["object"], start) if "object" in body else None,
+            check_place(body["place"], self.where) if "place" in body else None,
+            self.number(body.get("tries", 1), spec, "tries"),
+        )
+
+    def label(self, value: Any, start: Start) -> str:
+        """The label of a skill that can be tried in this scene."""
+        known = [call.label for call in enumerate_calls(start.objects)]
+        if value not in known or not isinstance(value, str):
+            near = nearest(str(value), known) if isinstance(value, str) else "."
+            raise self.error(value, f"no skill is called '{value}'{near}")
         return str(value)
 
-    def number(self, value: Any, spec: Any) -> int:
+    def instance(self, value: Any, start: Start) -> str:
+        name = check_object(value, self.where).removesuffix("#1")
+        if name not in start.objects:
+            near = nearest(name, start.objects)
+            raise self.error(value, f"there is no '{name}' in the scene{near}")
+        return name
+
+    def text(self, value: Any, noun: str = "an instruction") -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise self.error(value, f"{noun} is a sentence; got '{value}'.")
+        return str(value)
+
+    def number(self, value: Any, spec: Any, word: str = "max_skills") -> int:
         if type(value) is not int or value < 1:
-            raise self.error(spec, f"'max_skills' is a whole number from 1; got '{value}'.")
+            raise self.error(spec, f"'{word}' is a whole number from 1; got '{value}'.")
         return value
-
-
-# ------------------------------------------------------------------ YAML that knows its lines
-
-
-class _Str(str):
-    line: int
-
-
-class _List(list[Any]):
-    line: int
-
-
-class _Map(dict[Any, Any]):
-    line: int
-
-
-class _Loader(yaml.SafeLoader):
-    """Strings, lists and mappings that carry the line they begin on; a doubled key is an error."""
-
-
-def _line(node: yaml.Node) -> int:
-    return node.start_mark.line + 1
-
-
-def _string(loader: _Loader, node: yaml.ScalarNode) -> _Str:
-    made = _Str(loader.construct_scalar(node))
-    made.line = _line(node)
-    return made
-
-
-def _list(loader: _Loader, node: yaml.SequenceNode) -> _List:
-    made = _List(loader.construct_object(part, deep=True) for part in node.value)
-    made.line = _line(node)
-    return made
-
-
-def _map(loader: _Loader, node: yaml.MappingNode) -> _Map:
-    loader.flatten_mapping(node)
-    made = _Map()
-    made.line = _line(node)
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        wrong = "a key must be a word" if not isinstance(key, Hashable) else ""
-        if wrong or key in made:
-            wrong = wrong or f"the key '{key}' stands twice"
-            raise yaml.constructor.ConstructorError(None, None, wrong, key_node.start_mark)
-        made[key] = loader.construct_object(value_node, deep=True)
-    return made
-
-
-_Loader.add_constructor("tag:yaml.org,2002:str", _string)
-_Loader.add_constructor("tag:yaml.org,2002:seq", _list)
-_Loader.add_constructor("tag:yaml.org,2002:map", _map)

@@ -5,7 +5,15 @@ from importlib.resources import files
 import pytest
 
 from embodied.errors import UsageError
-from embodied.suites import MAX_SKILLS, Start, Suite, load_suite, parse_start
+from embodied.suites import (
+    MAX_SKILLS,
+    Amendment,
+    Disturbance,
+    Start,
+    Suite,
+    load_suite,
+    parse_start,
+)
 from embodied.world import catalogue
 from embodied.world.facts import PLACES, SURFACES
 from planners.solver import solve
@@ -108,6 +116,70 @@ def test_errors_name_word_line_and_nearest(load, old, new, message):
 def test_what_is_no_suite(load, text):
     with pytest.raises(UsageError, match=r"mine\.yaml"):
         load(text)
+
+
+SAID = """\
+    answer: ["the yellow one", "yes"]
+    amend:
+      - {after: pick up the sponge, say: "and the apple too"}
+    disturb:
+      - {after: find the sponge, do: move, object: sponge, place: table}
+      - {during: go to the user, do: drop, object: sponge#1, place: close counter}
+      - {after: "find the coke can#2", do: take, object: "coke can#2"}
+      - {after: go to the user, do: block, place: user, tries: 2}
+      - {during: go to the table, do: shut}
+"""
+
+
+def test_answers_amendments_and_disturbances(load):
+    (item,) = load(ITEM + SAID).items
+    assert item.answer == ("the yellow one", "yes")
+    assert item.amend == (Amendment("pick up the sponge", "and the apple too"),)
+    assert item.disturb == (
+        Disturbance("find the sponge", False, "move", "sponge", "table"),
+        Disturbance("go to the user", True, "drop", "sponge", "close counter"),
+        Disturbance("find the coke can#2", False, "take", "coke can#2"),
+        Disturbance("go to the user", False, "block", None, "user", 2),
+        Disturbance("go to the table", True, "shut"),
+    )
+    (plain,) = load(ITEM).items
+    assert plain.answer == plain.amend == plain.disturb == ()
+    assert load(ITEM + "    answer: the green one\n").items[0].answer == ("the green one",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("answer:", "anser:", r"line 12: unknown word 'anser' in an item; did you mean 'answer'"),
+        ('"yes"]', '" "]', r"line 12: an answer is a sentence; got ' '"),
+        ('["the yellow one", "yes"]', "7", r"an answer is a sentence; got '7'"),
+        ("- {after: pick up the sponge, say", "{after: pick up the sponge, say", "takes a list"),
+        ("say:", "sy:", r"line 14: unknown word 'sy' in an amendment; did you mean 'say'"),
+        (', say: "and the apple too"', "", r"an amendment needs 'after' and 'say'"),
+        ("after: pick up the sponge,", "after: pick up the spong,",
+         r"line 14: no skill is called 'pick up the spong'; did you mean 'pick up the sponge'"),
+        ("go to the table", "go to the shed", r"line 20: no skill is called 'go to the shed'; did"),
+        ("do: move", "do: mov", r"line 16: unknown word 'mov' for 'do'; did you mean 'move'"),
+        ("object: sponge, place: table", "objet: sponge, place: table",
+         r"line 16: unknown word 'objet' in a disturbance; did you mean 'object'"),
+        ("object: sponge, place: table", "object: spnge, place: table",
+         r"line 16: unknown object 'spnge'; did you mean 'sponge'"),
+        ("take, object: \"coke can#2\"", "take, object: \"coke can#3\"",
+         r"line 18: there is no 'coke can#3' in the scene; did you mean 'coke can#2'"),
+        ("place: close counter}", "place: clos counter}", r"line 17: unknown place 'clos counter'"),
+        (", place: table}", "}", r"the disturbance 'move' needs 'place'"),
+        ("do: shut", "do: shut, place: drawer", r"the disturbance 'shut' takes no 'place'"),
+        ("after: find the sponge, do", "do", r"needs 'do', and either 'after' or 'during'"),
+        ("during: go to the table", "during: go to the table, after: go to the user",
+         r"needs 'do', and either 'after' or 'during'"),
+        ("tries: 2", "tries: 0", r"'tries' is a whole number from 1; got '0'"),
+    ],
+)  # fmt: skip
+def test_errors_in_what_is_said_and_disturbed(load, old, new, message):
+    assert old in SAID
+    with pytest.raises(UsageError, match=message) as error:
+        load(ITEM + SAID.replace(old, new, 1))
+    assert "mine.yaml" in str(error.value)
 
 
 def test_two_items_may_not_share_an_id(load):
