@@ -18,6 +18,9 @@ def build(start: Start, seed: int, visuals: bool = False) -> Kitchen:
     kitchen = Kitchen(list(start.objects), seed=seed, visuals=visuals)
     standing = {name: place for name, place in start.objects.items() if place is not None}
     kitchen.arrange(standing, start.robot_at, start.holding)
+    if start.drawer_open:
+        kitchen.set_drawer(kitchen.travel)
+        kitchen.settle()
     return kitchen
 
 

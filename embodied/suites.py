@@ -8,6 +8,7 @@
         start:
           robot: {at: user, holding: null}          # a place, or null for a random free pose
           objects: {sponge: far counter, "coke can#2": table, apple: drawer}
+          drawer: shut                              # or open
         goal: {at: [sponge, user]}
         max_skills: 12
         expect: done                                # done | refuse | ask | done_at_once
@@ -41,7 +42,7 @@ import yaml
 
 from embodied.errors import UsageError
 from embodied.lined_yaml import LinedLoader
-from embodied.tasks.labels import enumerate_calls
+from embodied.tasks.labels import DRAWER, enumerate_calls
 from embodied.world.facts import Facts
 from embodied.world.goals import Goal, check_object, check_place, nearest, parse_goal
 
@@ -64,17 +65,20 @@ MAX_SKILLS = 16  # where an item does not say
 class Start:
     """objects: every instance of the scene -> its place; None for the one that is held.
 
-    robot_at: a place, or None for a random free pose. holding: an instance or None.
+    robot_at: a place, or None for a random free pose. holding: an instance or None. drawer_open:
+    whether the drawer stands open.
     """
 
     objects: Mapping[str, str | None]
     robot_at: str | None = None
     holding: str | None = None
+    drawer_open: bool = False
 
     def facts(self) -> Facts:
         """The start in symbols; a random free pose is at no place."""
         visited = (self.robot_at,) if self.robot_at else ()
-        return Facts(self.objects, self.holding, self.robot_at, visited=visited)
+        doors = {DRAWER: self.drawer_open}
+        return Facts(self.objects, self.holding, self.robot_at, doors, visited)
 
 
 @dataclass(frozen=True)
@@ -236,7 +240,11 @@ class _Reader:
             )
 
     def start(self, spec: Any) -> Start:
-        body = self.body(spec, ("robot", "objects"), "a start")
+        body = self.body(spec, ("robot", "objects", "drawer"), "a start")
+        drawer = body.get("drawer", "shut")
+        if drawer not in ("open", "shut"):
+            near = nearest(str(drawer), ("open", "shut"))
+            raise self.error(drawer, f"unknown word '{drawer}' for 'drawer'{near}")
         robot = self.body(body.get("robot") or {}, ("at", "holding"), "the robot's start")
         at, holding = robot.get("at"), robot.get("holding")
         if at is not None:
@@ -253,7 +261,7 @@ class _Reader:
         if holding is not None:
             holding = holding.removesuffix("#1")
             objects[holding] = None
-        return Start(objects, at, holding)
+        return Start(objects, at, holding, drawer == "open")
 
     def parts(self, body: Mapping[str, Any], word: str) -> Sequence[Any]:
         found = body.get(word) or []

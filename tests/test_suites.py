@@ -5,6 +5,7 @@ from importlib.resources import files
 import pytest
 
 from embodied.errors import UsageError
+from embodied.scenes import build
 from embodied.suites import (
     MAX_SKILLS,
     Amendment,
@@ -200,6 +201,17 @@ def test_done_at_once_and_refuse(load):
     refused = ITEM.replace("goal: {at: [sponge, user]}", "goal: null")
     (item,) = load(refused.replace("expect: done", "expect: refuse")).items
     assert item.goal is None
+
+
+def test_the_drawer_may_stand_open():
+    start = parse_start({"objects": {"tea": "drawer"}, "drawer": "open"})
+    assert start.facts().open == {"drawer": True}
+    kitchen = build(start, seed=0)
+    assert kitchen.facts().open == {"drawer": True}
+    assert kitchen.facts().at == {"tea": "drawer"}
+    assert not parse_start({"objects": {"tea": "drawer"}}).drawer_open
+    with pytest.raises(UsageError, match=r"unknown word 'opn' for 'drawer'; did you mean 'open'"):
+        parse_start({"objects": {"tea": "drawer"}, "drawer": "opn"})
 
 
 def test_a_start_can_be_read_alone():
