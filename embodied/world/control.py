@@ -95,7 +95,8 @@ class Controller:
         ctrl[:, 3:6] = self.target[:, :3]
         ctrl[:, 8] = self.target[:, 3]
         ctrl[:, 9:] = self.opening[:, None]
-        self._engine.field("ctrl")[:, self._index] = ctrl.double()
+        written = self._engine.field("ctrl")
+        written[:, self._index] = ctrl.to(written.dtype)
 
     def advance(self) -> None:
         """Runs the physics for one control step (`scene.CONTROL_DT`)."""

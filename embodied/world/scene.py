@@ -78,8 +78,14 @@ def kitchen_spec(instances: Sequence[str], visuals: bool = True) -> mujoco.MjSpe
     return spec
 
 
-def fixture_model(cfg: FixtureCfg) -> mujoco.MjModel:
-    """A compiled training scene. All fixtures have the same layout, whatever their kind."""
+def fixture_model(cfg: FixtureCfg, candidates: bool = False) -> mujoco.MjModel:
+    """A compiled training scene. All fixtures have the same layout, whatever their kind.
+
+    Args:
+        candidates: all fixtures have the same geoms, too, as an engine needs whose simulations share
+            one topology: each object has a geom of every shape, and those that it is not are specks
+            in its middle.
+    """
     spec = mujoco.MjSpec()
     _physics(spec)
     spec.attach(fetch_spec(visuals=False), frame=spec.worldbody.add_frame(), prefix="robot/")
@@ -94,9 +100,9 @@ def fixture_model(cfg: FixtureCfg) -> mujoco.MjModel:
         geom = world.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_BOX, size=size, pos=pos)
         geom.contype, geom.conaffinity, geom.friction = 1, 3, [0.9, 0.01, 0.001]
     scaled = _scaled(catalogue.objects()[cfg.object], cfg)
-    add_object(spec, "object", scaled, cfg.friction)
+    add_object(spec, "object", scaled, cfg.friction, candidates)
     if cfg.other is not None:
-        add_object(spec, "other", catalogue.objects()[cfg.other], cfg.friction)
+        add_object(spec, "other", catalogue.objects()[cfg.other], cfg.friction, candidates)
     return spec.compile()
 
 
@@ -105,24 +111,43 @@ def scaled_half_extents(cfg: FixtureCfg) -> tuple[float, float, float]:
     return _scaled(catalogue.objects()[cfg.object], cfg).half_extents
 
 
-def add_object(spec: mujoco.MjSpec, instance: str, obj: ObjectSpec, friction: float = 0.9) -> None:
-    """Adds one free body with a collision primitive; its frame is at the primitive's centre."""
+_SHAPES = {
+    "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
+    "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER,
+    "box": mujoco.mjtGeom.mjGEOM_BOX,
+}
+_SPECK = 5e-4  # m
+
+
+def add_object(
+    spec: mujoco.MjSpec,
+    instance: str,
+    obj: ObjectSpec,
+    friction: float = 0.9,
+    candidates: bool = False,
+) -> None:
+    """Adds one free body with a collision primitive; its frame is at the primitive's centre.
+
+    See `fixture_model` for `candidates`.
+    """
     body = spec.worldbody.add_body(name=instance)
     body.add_freejoint(name=instance)
     half = obj.half_extents
-    kinds = {"sphere": mujoco.mjtGeom.mjGEOM_SPHERE, "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER}
-    geom = body.add_geom(
-        name=instance, type=kinds.get(obj.shape, mujoco.mjtGeom.mjGEOM_BOX), mass=obj.mass
-    )
-    geom.size = {"sphere": [half[0], 0, 0], "cylinder": [half[0], half[2], 0]}.get(
-        obj.shape, list(half)
-    )
-    geom.contype, geom.conaffinity, geom.group = 1, 3, _COLLISION_GROUP
-    geom.rgba = obj.rgba
-    # spheres roll away without rolling friction; tall things twist in the grasp without torsional
-    geom.condim = 6 if obj.shape == "sphere" else 4
-    geom.friction = [friction, 0.01, 0.002]
-    geom.solref, geom.solimp = [0.01, 1], [0.9, 0.95, 0.001, 0.5, 2]
+    size = {"sphere": [half[0], 0, 0], "cylinder": [half[0], half[2], 0]}.get(obj.shape, list(half))
+    for shape in _SHAPES if candidates else (obj.shape,):
+        own = shape == obj.shape
+        geom = body.add_geom(
+            name=instance if own else f"{instance}/{shape}",
+            type=_SHAPES[shape],
+            mass=obj.mass if own else 0.0,
+            size=size if own else [_SPECK] * 3,
+        )
+        geom.contype, geom.conaffinity, geom.group = 1, 3, _COLLISION_GROUP
+        geom.rgba = obj.rgba
+        # spheres roll away without rolling friction; tall things twist in the grasp without torsional
+        geom.condim = 6 if shape == "sphere" else 4
+        geom.friction = [friction, 0.01, 0.002]
+        geom.solref, geom.solimp = [0.01, 1], [0.9, 0.95, 0.001, 0.5, 2]
 
 
 def _physics(spec: mujoco.MjSpec) -> None:

@@ -1,0 +1,208 @@
+"""The batch protocol on a GPU: MuJoCo Warp behind the same five methods as the CPU engine.
+
+A control step's physics is captured once in a CUDA graph and replayed; fields are zero-copy torch
+views of the device's memory, float32. On Warp's CPU device, which CI uses, the same kernels run
+without graphs. The first use on a machine compiles them (about a minute; cached afterwards).
+
+Worlds share one topology: the kinds of geoms, joints and sensors. Sizes, masses, friction and every
+other field that MuJoCo Warp can batch may differ from world to world. `scene.fixture_model` makes
+such models with `candidates=True`. Not covered: bit-equality with the CPU engine (float32, another
+solver order), and models with different topologies in one batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import mujoco
+import numpy as np
+import torch
+
+from embodied.errors import EmbodiedError, EnvironmentFault, UsageError
+
+NCONMAX, NJMAX = 48, 160
+"""Contacts and constraint rows allocated per world: over twice what a training scene was seen to need."""
+
+
+class BatchOverflow(EmbodiedError):
+    """A world needed more contacts or constraints than were allocated: its physics is wrong."""
+
+
+class WarpEngine:
+    """`BatchEngine` on MuJoCo Warp.
+
+    Args:
+        models: one model for all worlds, or several of one topology, dealt out in turn.
+        nsim: number of worlds.
+        device: as torch calls it: ``cuda``, ``cuda:1`` or ``cpu``.
+        nconmax: contacts per world on average. njmax: constraint rows per world at most.
+    Raises:
+        EnvironmentFault: warp is not installed, or there is no such device.
+        UsageError: the models differ in something that worlds must share.
+    """
+
+    def __init__(
+        self,
+        models: mujoco.MjModel | Sequence[mujoco.MjModel],
+        nsim: int = 1,
+        device: str = "cuda",
+        nconmax: int = NCONMAX,
+        njmax: int = NJMAX,
+    ) -> None:
+        wp, mjw = self._wp, self._mjw = _warp()
+        variants = [models] if isinstance(models, mujoco.MjModel) else list(models)
+        self.nsim, self.model, self.device = nsim, variants[0], torch.device(device)
+        self._where = _device(wp, device)
+        with wp.ScopedDevice(self._where):
+            unique = list({id(model): model for model in variants}.values())
+            rows = [unique.index(variants[i % len(variants)]) for i in range(nsim)]
+            self._m = _batched(wp, mjw, unique, rows)
+            self._m.opt.warn_overflow = 0  # `check` reports it, once per rollout
+            self._d = mjw.make_data(self.model, nworld=nsim, nconmax=nconmax, njmax=njmax)
+            self._mask = wp.zeros(nsim, dtype=bool)
+        self._fields: dict[str, torch.Tensor] = {}
+        self._graphs: dict[str, Any] = {}
+        self.reset()
+        self.forward()
+
+    def field(self, name: str) -> torch.Tensor:
+        """See `BatchEngine.field`; float32."""
+        if name not in self._fields:
+            self._fields[name] = self._wp.to_torch(getattr(self._d, name))
+        return self._fields[name]
+
+    def step(self, nstep: int) -> None:
+        """See `BatchEngine.step`."""
+
+        def physics() -> None:
+            for _ in range(nstep):
+                self._mjw.step(self._m, self._d)
+            self._derive()
+
+        self._launch(f"step {nstep}", physics)
+
+    def forward(self, mask: torch.Tensor | None = None) -> None:
+        """See `BatchEngine.forward`. Derived fields of all worlds are computed; that changes no state."""
+        self._launch("forward", self._derive)
+
+    def reset(self, mask: torch.Tensor | None = None) -> None:
+        """See `BatchEngine.reset`."""
+        every = torch.ones(self.nsim, dtype=torch.bool, device=self.device)
+        self._wp.to_torch(self._mask).copy_(every if mask is None else mask)
+        self._launch("reset", lambda: self._mjw.reset_data(self._m, self._d, reset=self._mask))
+
+    def data(self, index: int) -> mujoco.MjData:
+        """See `BatchEngine.data`; a copy on the host, of the first model."""
+        data = mujoco.MjData(self.model)
+        self._mjw.get_data_into(data, self.model, self._d, world_id=index)
+        return data
+
+    def check(self) -> None:
+        """Whether contacts and constraints fitted since the last check; costs one synchronisation.
+
+        Raises:
+            BatchOverflow: naming what overflowed, in how many worlds, and the cure.
+        """
+        flags = self.field("overflow")
+        hit = flags != 0
+        if not bool(hit.any()):
+            return
+        bits = int(np.bitwise_or.reduce(flags[hit].cpu().numpy()))
+        flags.zero_()
+        raise BatchOverflow(
+            f"{self._mjw.OverflowType(bits)!r} in {int(hit.sum())} of {self.nsim} simulations: "
+            "allocate more with nconmax (contacts) or njmax (constraint rows)."
+        )
+
+    def _derive(self) -> None:
+        """Positions, velocities and their sensors of the present state; contact forces stay as solved."""
+        m, d, mjw = self._m, self._d, self._mjw
+        mjw.kinematics(m, d)
+        mjw.com_pos(m, d)
+        mjw.com_vel(m, d)
+        mjw.sensor_pos(m, d)
+        mjw.sensor_vel(m, d)
+
+    def _launch(self, name: str, work: Callable[[], None]) -> None:
+        """Runs work; on a GPU as a graph that is captured at the second call, when all is compiled."""
+        wp = self._wp
+        with wp.ScopedDevice(self._where):
+            if not self._where.is_cuda:
+                work()
+            elif name in self._graphs and self._graphs[name] is not None:
+                wp.capture_launch(self._graphs[name])
+            elif name in self._graphs:
+                with wp.ScopedCapture() as capture:
+                    work()
+                self._graphs[name] = capture.graph
+                wp.capture_launch(capture.graph)
+            else:
+                work()
+                self._graphs[name] = None
+
+
+def _warp() -> tuple[Any, Any]:
+    try:
+        import mujoco_warp
+        import warp
+    except ImportError as error:
+        raise EnvironmentFault(
+            "The Warp engine needs the extra 'gpu': pip install 'embodied-llm-rl[gpu]'."
+        ) from error
+    warp.config.quiet = True
+    return warp, mujoco_warp
+
+
+def _device(wp: Any, name: str) -> Any:
+    try:
+        return wp.get_device(name)
+    except Exception as error:  # warp raises RuntimeError or ValueError, by version
+        raise EnvironmentFault(
+            f"Warp has no device '{name}' here; 'embodied info' lists what there is. ({error})"
+        ) from error
+
+
+def _batched(wp: Any, mjw: Any, models: Sequence[mujoco.MjModel], rows: Sequence[int]) -> Any:
+    """A Warp model whose batched fields hold row `rows[i]` of `models` for world i.
+
+    Raises:
+        UsageError: the models differ in a field that has no place for it.
+    """
+    made = [mjw.put_model(model) for model in models]
+    first = made[0]
+    if len(made) == 1:
+        return first
+    _check_same(models)
+    for target, others in ((first, made[1:]), (first.opt, [other.opt for other in made[1:]])):
+        for spec in dataclasses.fields(target):
+            shape = getattr(spec.type, "shape", ())
+            if not shape or shape[0] != "*":
+                continue
+            arrays = [getattr(part, spec.name) for part in (target, *others)]
+            if any(not isinstance(array, wp.array) or array.shape[0] != 1 for array in arrays):
+                continue
+            values = np.concatenate([array.numpy() for array in arrays])
+            if len(values) and not (values == values[:1]).all():
+                batch = wp.array(values[list(rows)], dtype=arrays[0].dtype)
+                setattr(target, spec.name, batch)
+    return first
+
+
+_SHARED = (
+    "geom_type", "geom_condim", "geom_contype", "geom_conaffinity", "geom_priority", "geom_bodyid",
+    "jnt_type", "body_parentid", "sensor_type", "sensor_objid", "actuator_trnid", "dof_bodyid",
+)  # fmt: skip
+
+
+def _check_same(models: Sequence[mujoco.MjModel]) -> None:
+    for name in _SHARED:
+        values = [getattr(model, name) for model in models]
+        if any(
+            value.shape != values[0].shape or (value != values[0]).any() for value in values[1:]
+        ):
+            raise UsageError(
+                f"The models differ in {name}, which all simulations of a Warp batch share; make "
+                "them with fixture_model(..., candidates=True)."
+            )
