@@ -25,7 +25,8 @@ to come before the first skill, and with an `answer`, the goal has to hold in th
 Disturbances: ``move`` (somebody puts the object at the place), ``drop`` (the object slips out of
 the gripper and ends at the place, or on the floor if none is named), ``take`` (a person takes the
 object out of the room), ``shut`` (the drawer is pushed shut) and ``block`` (somebody stands in the
-way: the next `tries` drives to the place fail, one if left out).
+way: the next `tries` drives to the place fail, one if left out). Without an `object`, ``drop`` and
+``take`` mean what the robot holds; if it holds nothing, nothing happens.
 
 Everything that is wrong is reported with its file and line, and unknown words with the nearest
 known one.
@@ -52,7 +53,7 @@ Deed = Literal["move", "drop", "take", "shut", "block"]
 DEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "move": (("object", "place"), ()),
     "drop": ((), ("object", "place")),
-    "take": (("object",), ()),
+    "take": ((), ("object",)),
     "shut": ((), ()),
     "block": (("place",), ("tries",)),
 }
