@@ -39,12 +39,12 @@ def run_episodes(task: Task, act: Act, per_env: int, seed: int) -> Episodes:
     counts = np.zeros(task.num_envs, dtype=int)
     rows, success, lengths = [], [], []
     while counts.min() < per_env:
-        array, _, _, _ = env.step(act(obs).numpy())
-        obs = torch.as_tensor(array)
-        if env.ended is None:
+        obs, _, _ = env.step_tensors(act(obs))
+        ended = env.ended
+        if ended is None:
             continue
         for row, won, length in zip(
-            env.ended.rows, env.ended.success, env.ended.lengths, strict=True
+            ended.rows.tolist(), ended.success.tolist(), ended.lengths.tolist(), strict=True
         ):
             if counts[row] < per_env:
                 rows.append(row), success.append(won), lengths.append(length)

@@ -2,8 +2,9 @@
 
 What a training leaves in its run folder: ``tb/`` (TensorBoard), ``checkpoints/`` (whole or absent, the
 last two), ``metrics.jsonl`` and, at the end, ``skill/``. A training that was killed goes on from its
-last checkpoint: optimiser, learning-rate position and generators are restored, the episodes under way
-begin anew.
+last checkpoint and ends, on the CPU, with the same weights as one that was not: optimiser,
+learning-rate position and generators are restored, and at a checkpoint all episodes begin anew,
+killed or not, so that no simulation's state has to be kept.
 """
 
 from __future__ import annotations
@@ -178,7 +179,6 @@ def _resume_or_start(
     torch.set_rng_state(saved["torch"])
     env.rng.set_state(saved["env"])
     progress = json.loads((found[-1] / "progress.json").read_text())
-    np.random.seed(progress["steps"] % 2**32)
     return model, progress["minutes"]
 
 
@@ -204,7 +204,7 @@ class _Keeper(BaseCallback):
         super().__init__()
         self._cfg, self._env, self._folder, self._progress = cfg, env, folder, progress
         self._before, self._began = minutes, time.monotonic()
-        self._next = cfg.checkpoint_every
+        self._next = 0  # set at the first rollout, from where the training stands
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
 
     def minutes(self) -> float:
@@ -213,6 +213,16 @@ class _Keeper(BaseCallback):
 
     def _on_step(self) -> bool:
         return True
+
+    def _on_training_start(self) -> None:
+        self._next = self.num_timesteps + self._cfg.checkpoint_every
+
+    def _on_rollout_start(self) -> None:
+        """Behind an update and before the next rollout, where a training can be taken up again."""
+        if self.num_timesteps >= self._next:
+            self.checkpoint()
+            self.model._last_obs = self._env.reset()  # type: ignore[attr-defined]
+            self.model._last_episode_starts = np.ones(self._env.num_envs, bool)  # type: ignore[attr-defined]
 
     def _on_rollout_end(self) -> None:
         model = self.model
@@ -227,8 +237,6 @@ class _Keeper(BaseCallback):
                 json.dumps({"steps": self.num_timesteps, **figures, **self._env.term_means}) + "\n"
             )
         self._progress(self.num_timesteps, figures)
-        if self.num_timesteps >= self._next:
-            self.checkpoint()
 
     def checkpoint(self) -> None:
         """Writes a checkpoint beside its final name, syncs it, renames it, drops all but two."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +19,14 @@ CONFIRM = 3
 
 @dataclass
 class Ended:
-    """The episodes that ended in a step. Rows (M,) index the simulations."""
+    """The episodes that ended in a step. Rows (M,) index the simulations; final_obs (M, obs_dim)."""
 
-    rows: np.ndarray
-    success: np.ndarray
-    truncated: np.ndarray
-    returns: np.ndarray
-    lengths: np.ndarray
-    final_obs: np.ndarray
+    rows: torch.Tensor
+    success: torch.Tensor
+    truncated: torch.Tensor
+    returns: torch.Tensor
+    lengths: torch.Tensor
+    final_obs: torch.Tensor
 
 
 class TaskVecEnv(VecEnv):
@@ -56,7 +56,7 @@ class TaskVecEnv(VecEnv):
         self.task, self.gamma, self.scale = task, gamma, scale
         self.rng = torch.Generator().manual_seed(seed)
         self.ended: Ended | None = None
-        self.term_means: dict[str, float] = {}
+        self._terms: Mapping[str, torch.Tensor] = {}
         n = task.num_envs
         self._confirmed = torch.zeros(n, dtype=torch.long)
         self._length = torch.zeros(n, dtype=torch.long)
@@ -78,9 +78,26 @@ class TaskVecEnv(VecEnv):
         self._actions = torch.as_tensor(actions, dtype=torch.float32)
 
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
-        """Steps all simulations; see `VecEnv.step_wait`. `self.ended` tells of finished episodes."""
+        """Steps all simulations; see `VecEnv.step_wait`. For stock SB3; ours uses `step_tensors`."""
+        obs, reward, done = self.step_tensors(self._actions)
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        if self.ended is not None:
+            self._describe(infos, self.ended)
+        return obs.cpu().numpy(), reward.cpu().numpy(), done.cpu().numpy(), infos
+
+    def step_tensors(
+        self, actions: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Steps all simulations; those whose episode ended begin anew.
+
+        Args:
+            actions: (N, act_dim).
+        Returns:
+            observations (N, obs_dim), scaled rewards (N,), done (N,) bool. `self.ended` tells of
+            finished episodes, and is None when there are none.
+        """
         task = self.task
-        task.step(self._actions)
+        task.step(actions)
         terms = task.rewards()
         reward = torch.stack(list(terms.values())).sum(0)
         self._confirmed = torch.where(task.success(), self._confirmed + 1, 0)
@@ -90,30 +107,30 @@ class TaskVecEnv(VecEnv):
         self._return += reward
         truncated = (self._length >= task.horizon) & ~success & ~failure
         done = success | failure | truncated
-        reward = (
-            torch.where(success, reward + reward.clamp_min(0) / (1 - self.gamma), reward)
-            * self.scale
-        )
-        self.term_means = {name: float(value.mean()) for name, value in terms.items()}
-        obs = task.observe()
-        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        self.ended = None
+        for_ever = reward + reward.clamp_min(0) / (1 - self.gamma)
+        reward = torch.where(success, for_ever, reward) * self.scale
+        self._terms = terms
+        obs, self.ended = task.observe(), None
         if bool(done.any()):
             self.ended = self._finish(done, success, truncated, obs)
-            self._describe(infos, self.ended)
             obs = task.observe()
-        return obs.numpy(), reward.numpy(), done.numpy(), infos
+        return obs, reward, done
+
+    @property
+    def term_means(self) -> dict[str, float]:
+        """Means of the last step's reward terms."""
+        return {name: float(value.mean()) for name, value in self._terms.items()}
 
     def _finish(
         self, done: torch.Tensor, success: torch.Tensor, truncated: torch.Tensor, obs: torch.Tensor
     ) -> Ended:
         ended = Ended(
-            rows=done.nonzero()[:, 0].numpy(),
-            success=success[done].numpy(),
-            truncated=truncated[done].numpy(),
-            returns=self._return[done].numpy(),
-            lengths=self._length[done].numpy(),
-            final_obs=obs[done].numpy(),
+            rows=done.nonzero()[:, 0],
+            success=success[done],
+            truncated=truncated[done],
+            returns=self._return[done],
+            lengths=self._length[done],
+            final_obs=obs[done],
         )
         self.task.reset(done, self.rng)
         self._confirmed[done], self._length[done], self._return[done] = 0, 0, 0.0
@@ -121,12 +138,12 @@ class TaskVecEnv(VecEnv):
 
     @staticmethod
     def _describe(infos: list[dict[str, Any]], ended: Ended) -> None:
-        for i, row in enumerate(ended.rows):
+        for i, row in enumerate(ended.rows.tolist()):
             infos[row] = {
                 "episode": {"r": float(ended.returns[i]), "l": int(ended.lengths[i]), "t": 0.0},
                 "is_success": bool(ended.success[i]),
                 "TimeLimit.truncated": bool(ended.truncated[i]),
-                "terminal_observation": ended.final_obs[i],
+                "terminal_observation": ended.final_obs[i].cpu().numpy(),
             }
 
     def close(self) -> None:

@@ -1,16 +1,18 @@
 """PPO on batched tasks: what it saves is plain SB3, killed trainings go on, learning happens."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from stable_baselines3 import PPO
+from stable_baselines3.common.logger import configure
 
+from embodied.tasks import registry
 from embodied.tasks.pick import PickTask
 from policies.ppo import make_ppo
 from policies.skill import mean_of_ppo
+from policies.trainer import TrainerCfg, _Keeper, _resume_or_start
 from policies.vec_env import TaskVecEnv
 
 
@@ -59,27 +61,36 @@ def test_time_limits_are_told_from_failures(env: TaskVecEnv) -> None:
     assert seen["truncated"] == seen["ended"] > 0  # a robot that does nothing runs out of time
 
 
-def test_killed_training_goes_on(tmp_path: Path) -> None:
-    from policies.trainer import TrainerCfg, _Keeper, _resume_or_start
+class Killed(Exception):
+    pass
 
-    cfg = TrainerCfg("pick", num_envs=96, steps=96 * 16 * 4)
-    env = TaskVecEnv(PickTask(96, threads=2), seed=0)
-    model, minutes = _resume_or_start(cfg, env, tmp_path, {}, cfg.steps)
-    assert minutes == 0.0
-    keeper = _Keeper(cfg, env, tmp_path, lambda steps, figures: None, minutes)
-    model.learn(96 * 16 * 2, callback=keeper)
-    keeper.checkpoint()
-    weights = {key: value.clone() for key, value in model.policy.state_dict().items()}
-    (tmp_path / "checkpoints" / ".step_0000099999.part").mkdir()  # as a kill while saving leaves it
 
-    again, _ = _resume_or_start(
-        cfg, TaskVecEnv(PickTask(96, threads=2), seed=0), tmp_path, {}, cfg.steps
-    )
-    assert again.num_timesteps == 96 * 16 * 2
-    assert all(torch.equal(value, weights[key]) for key, value in again.policy.state_dict().items())
-    again.learn(cfg.steps - again.num_timesteps, reset_num_timesteps=False)
-    assert again.num_timesteps == cfg.steps
-    assert (
-        json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["steps"]
-        == 96 * 16 * 2
-    )
+def part_of_a_training(folder: Path, family: str, kill_at: int = 0) -> list[torch.Tensor]:
+    """Trains for 7 rollouts with a checkpoint every second one; killed in the rollout `kill_at`."""
+    cfg = TrainerCfg(family, num_envs=96, steps=96 * 16 * 7, checkpoint_every=96 * 16 * 2)
+    env = TaskVecEnv(registry.family(family).make(96, 0, 2), seed=0)
+    model, minutes = _resume_or_start(cfg, env, folder, {}, cfg.steps)
+    model.set_logger(configure(None, []))
+
+    def progress(steps: int, figures: dict[str, float]) -> None:
+        if steps == kill_at * 96 * 16:
+            raise Killed
+
+    keeper = _Keeper(cfg, env, folder, progress, minutes)
+    model.learn(cfg.steps - model.num_timesteps, callback=keeper, reset_num_timesteps=False)
+    assert model.num_timesteps == cfg.steps
+    return [p.detach().clone() for p in model.policy.parameters()]
+
+
+@pytest.mark.parametrize("family", ["pick", "navigate"])
+def test_a_killed_training_ends_with_the_weights_of_an_unbroken_one(
+    tmp_path: Path, family: str
+) -> None:
+    whole = part_of_a_training(tmp_path / "whole", family)
+    for kill_at in (1, 4, 6):
+        with pytest.raises(Killed):
+            part_of_a_training(tmp_path / "broken", family, kill_at)
+        # as a kill while saving leaves it
+        (tmp_path / "broken/checkpoints/.step_0000099999.part").mkdir(exist_ok=True)
+    again = part_of_a_training(tmp_path / "broken", family)
+    assert all(torch.equal(a, b) for a, b in zip(whole, again, strict=True))
