@@ -13,6 +13,7 @@ import numpy as np
 from embodied.tasks.grounding import ground
 from embodied.tasks.labels import SkillCall, feasible
 from embodied.world.kitchen import Kitchen
+from embodied.world.people import in_the_way
 from policies.execute import Outcome
 
 
@@ -28,6 +29,8 @@ class IdealExecutor:
         request = ground(call, kitchen)
         if not request.present or not feasible(call, kitchen.facts()):
             return Outcome(False, "it cannot be done from here", 1)
+        if request.stand is not None and in_the_way(kitchen, request.stand):
+            return Outcome(False, "somebody stands in the way", 1)
         if request.stand is not None:
             kitchen.set_robot(request.stand)
             kitchen.settle(3)

@@ -13,9 +13,9 @@ from embodied.suites import Start, parse_start
 from embodied.world.kitchen import Kitchen
 
 
-def build(start: Start, seed: int, visuals: bool = False) -> Kitchen:
+def build(start: Start, seed: int, visuals: bool = False, bystander: bool = False) -> Kitchen:
     """A kitchen in this start; the seed draws where on its place each object stands."""
-    kitchen = Kitchen(list(start.objects), seed=seed, visuals=visuals)
+    kitchen = Kitchen(list(start.objects), seed, visuals, bystander)
     standing = {name: place for name, place in start.objects.items() if place is not None}
     kitchen.arrange(standing, start.robot_at, start.holding)
     if start.drawer_open:

@@ -14,6 +14,7 @@ from embodied.tasks.labels import SkillCall
 from embodied.tasks.navigate import NavGoal
 from embodied.world.kitchen import Kitchen
 from embodied.world.navigation import Map
+from embodied.world.people import bystander
 from embodied.world.predicates import held
 from embodied.world.robot import REST_TCP
 from embodied.world.scene import CONTROL_DT
@@ -24,6 +25,10 @@ OnStep = Callable[[float], None]
 """Called after every control step with the seconds since the skill began."""
 _PATIENCE = 1.5  # of the training horizon: a kitchen is allowed more time than an episode
 _WITHDRAW = 40  # control steps
+_WAIT, _CRAWL = (
+    50,
+    0.05,
+)  # control steps before somebody in the way; m/s, rad/s below which it waits
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,11 @@ class Executor:
         kitchen, skill = self.kitchen, self.skills["navigate"]
         assert request.stand is not None
         goal = NavGoal.plan(self.map, request.stand, float(kitchen.state.drawer[0]))
+        person = bystander(kitchen)
+        if person is not None:  # seen by the shield and the policy; the map knows furniture alone
+            goal = goal.beside(person)
         carried = kitchen.holding()
-        confirmed = 0
+        confirmed = waited = 0
         for step in range(1, int(navigate.NavigateTask.horizon * _PATIENCE) + 1):
             action = skill.act(navigate.observe(kitchen.state, goal))
             velocity = kitchen.control.velocity
@@ -92,6 +100,10 @@ class Executor:
                 if carried is not None and kitchen.holding() != carried:
                     return Outcome(False, f"the {carried} was lost on the way", step)
                 return Outcome(True, "", step)
+            moving = float(kitchen.state.base_vel.abs().amax()) > _CRAWL
+            waited = 0 if person is None or moving else waited + 1
+            if waited >= _WAIT:
+                return Outcome(False, "somebody stands in the way", step)
         return Outcome(False, "did not get there in time", step)
 
     def _arm(self, goal: Goal, task: object, skill: Skill, horizon: int, tick: OnStep) -> Outcome:
@@ -135,6 +147,6 @@ class Executor:
 def _absence(call: SkillCall, kitchen: Kitchen) -> str:
     if call.kind in ("put down", "bring", "place") and kitchen.holding() is None:
         return "the gripper is empty"
-    if call.obj is not None and call.obj not in kitchen.index:
+    if call.obj is not None and not kitchen.has(call.obj):
         return f"there is no {call.obj} here"
     return "there is no surface in front of the robot"

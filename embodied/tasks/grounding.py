@@ -51,7 +51,7 @@ def _navigation(call: SkillCall, kitchen: Kitchen) -> Request:
         assert call.place is not None
         stand = kitchen.stand(call.place, _roomy_spot(kitchen, call.place))
         return Request(call, True, stand=stand, place=call.place)
-    if call.obj is None or call.obj not in kitchen.index:
+    if call.obj is None or not kitchen.has(call.obj):
         return Request(call, False, stand=here)
     where, point = kitchen.place_of(call.obj), kitchen.position(call.obj)
     if where is not None:
@@ -63,7 +63,7 @@ def _navigation(call: SkillCall, kitchen: Kitchen) -> Request:
 
 
 def _pick(call: SkillCall, kitchen: Kitchen) -> Request:
-    if call.obj is None or call.obj not in kitchen.index:
+    if call.obj is None or not kitchen.has(call.obj):
         return Request(call, False, goal=_goal(kitchen, None, np.zeros(3), False))
     point = kitchen.position(call.obj)
     spot = np.array([point[0], point[1], kitchen.underside(call.obj)])
@@ -76,7 +76,7 @@ def _pick(call: SkillCall, kitchen: Kitchen) -> Request:
 def _place(call: SkillCall, kitchen: Kitchen) -> Request:
     where = call.place or _surface_here(kitchen)
     name = kitchen.holding() if call.kind == "bring" else call.obj
-    present = name in kitchen.index and where is not None
+    present = kitchen.has(name) and where is not None
     spot = reachable_spot(kitchen, where) if where is not None else np.zeros(3)
     drop = where is not None and kitchen.place(where).kind == "bin"
     return Request(

@@ -8,7 +8,7 @@ all places, rooms and goals. The arm is at `robot.REST_TCP` all the while.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -52,6 +52,15 @@ class NavGoal:
             route=room.route((float(pose[0]), float(pose[1])), drawer_open),
             row=torch.zeros(1, dtype=torch.long),
         )
+
+    def beside(self, box: torch.Tensor) -> NavGoal:
+        """The same with one more tall solid, (N, 4) as in `Obstacles`, that the route ignores."""
+        known = self.obstacles
+        tall = torch.ones(len(box), 1, dtype=torch.bool)
+        solids = Obstacles(
+            torch.cat([known.boxes, box[:, None]], 1), torch.cat([known.tall, tall], 1)
+        )
+        return replace(self, obstacles=solids)
 
 
 def remaining(state: State, goal: NavGoal) -> torch.Tensor:

@@ -8,7 +8,6 @@ list of places the robot has stood at.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import mujoco
@@ -16,11 +15,12 @@ import numpy as np
 import torch
 
 from embodied.errors import UsageError
-from embodied.world import catalogue
+from embodied.world import catalogue, people
 from embodied.world.control import FINGER_OPEN, Controller
 from embodied.world.engine import CpuEngine
 from embodied.world.facts import Facts
 from embodied.world.grasp import STAND, grasp_offset
+from embodied.world.places import Place, read_places
 from embodied.world.predicates import bottom, held, vertical_half
 from embodied.world.robot import HOME_ARM, REST_TCP
 from embodied.world.scene import kitchen_spec
@@ -32,37 +32,6 @@ AT_MARGIN = (0.14, 0.12)  # m beyond a place's usable depth and width that still
 _SETTLE = 15  # control steps after placing things
 
 
-@dataclass(frozen=True)
-class Place:
-    """A place's geometry, world frame, metres and radians."""
-
-    name: str
-    kind: str
-    centre: np.ndarray
-    """(3,) middle of the usable area, at its top; of a bin, the middle of the opening."""
-    yaw: float
-    """Heading of a robot that stands in front of it."""
-    half: tuple[float, float]
-    """Half the usable depth (along the heading) and width."""
-
-    def local(self, point: np.ndarray) -> np.ndarray:
-        """(..., 2) depth and side of world points (..., 2+) from the centre."""
-        c, s = np.cos(self.yaw), np.sin(self.yaw)
-        dx, dy = point[..., 0] - self.centre[0], point[..., 1] - self.centre[1]
-        return np.stack([c * dx + s * dy, -s * dx + c * dy], -1)
-
-    def point(self, depth: float, side: float) -> np.ndarray:
-        """(3,) world point at a depth and side from the centre."""
-        c, s = np.cos(self.yaw), np.sin(self.yaw)
-        return self.centre + np.array([c * depth - s * side, s * depth + c * side, 0.0])
-
-    def stand(self, point: np.ndarray) -> np.ndarray:
-        """(3,) base pose x, y, yaw in front of a world point on this place."""
-        return np.array(
-            [point[0] - STAND * np.cos(self.yaw), point[1] - STAND * np.sin(self.yaw), self.yaw]
-        )
-
-
 class Kitchen:
     """A kitchen with object instances in it, one simulation, stepped at 25 Hz.
 
@@ -70,10 +39,19 @@ class Kitchen:
         instances: the objects that exist in this scene.
         seed: of the layout (where on its place each object stands).
         visuals: build what a camera needs.
+        bystander: build somebody who can stand in the robot's way (`people`).
     """
 
-    def __init__(self, instances: Sequence[str], seed: int = 0, visuals: bool = False) -> None:
+    def __init__(
+        self,
+        instances: Sequence[str],
+        seed: int = 0,
+        visuals: bool = False,
+        bystander: bool = False,
+    ) -> None:
         self.spec = kitchen_spec(instances, visuals)
+        if bystander:
+            people.add_bystander(self.spec)
         self.engine = CpuEngine(self.spec.compile(), 1, 1)
         self.model = self.engine.model
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
@@ -82,7 +60,7 @@ class Kitchen:
         self.half = torch.tensor([spec.half_extents for spec in specs]).reshape(-1, 3)
         shapes = torch.tensor([SHAPES.index(spec.shape) for spec in specs], dtype=torch.long)
         self.shape = torch.nn.functional.one_hot(shapes, len(SHAPES)).float()
-        self._static = _read_places(self.model)
+        self._static = read_places(self.model)
         self.travel = float(self.model.joint("drawer").range[1])
         """How far the drawer can be pulled out [m]."""
         self._visited: list[str] = []
@@ -139,6 +117,13 @@ class Kitchen:
         """Height of an object's lowest point [m]."""
         k = torch.tensor([self.index[instance]])
         return float(bottom(self.state, k, self.half[k])[0])
+
+    def has(self, instance: str | None) -> bool:
+        """Whether the scene has this object: it exists and is within the walls."""
+        if instance is None or instance not in self.index:
+            return False
+        half = self.model.geom("floor").size[:2]
+        return bool((np.abs(self.position(instance)[:2]) < half).all())
 
     def holding(self) -> str | None:
         """The object between the pads, if any."""
@@ -209,9 +194,9 @@ class Kitchen:
 
     def facts(self) -> Facts:
         """The symbolic reading of the state, for planner, goals and report."""
-        carried = self.holding()
+        carried, here = self.holding(), filter(self.has, self.index)
         return Facts(
-            at={name: None if name == carried else self._whereabouts(name) for name in self.index},
+            at={name: None if name == carried else self._whereabouts(name) for name in here},
             holding=carried,
             robot_at=self.robot_at(),
             open={"drawer": float(self.state.drawer[0]) > self.travel / 2},
@@ -241,7 +226,7 @@ class Kitchen:
         for name, where in objects.items():
             if name != holding:
                 self.set_object(
-                    name, self._free_point(where, name), self.rng.uniform(-np.pi, np.pi), where
+                    name, self.free_point(where, name), self.rng.uniform(-np.pi, np.pi), where
                 )
         if robot_at is None:
             self.set_robot(self._random_pose())
@@ -344,7 +329,7 @@ class Kitchen:
         gaps = np.linalg.norm(grid[:, None, :2] - np.stack(taken)[None, :, :2], axis=-1).min(1)
         return grid[gaps >= spacing]
 
-    def _free_point(self, where: str, instance: str) -> np.ndarray:
+    def free_point(self, where: str, instance: str) -> np.ndarray:
         """(3,) a random free point of a place; trash and drawer take things in their middle."""
         place = self.place(where)
         if place.kind == "bin":
@@ -388,21 +373,3 @@ class Kitchen:
         qpos[0, layout.fingers] = opening
         one = torch.ones(1, dtype=torch.bool)
         self.control.reset(one, torch.tensor([[*REST_TCP, 0.0]]), torch.tensor([opening]))
-
-
-def _read_places(model: mujoco.MjModel) -> Mapping[str, Place]:
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    places = {}
-    for name, spec in catalogue.places().items():
-        site = data.site(f"place/{name}")
-        x_axis = site.xmat.reshape(3, 3)[:, 0]
-        half = model.site(f"place/{name}").size
-        places[name] = Place(
-            name,
-            spec.kind,
-            site.xpos.copy(),
-            float(np.arctan2(x_axis[1], x_axis[0])),
-            (float(half[0]), float(half[1])),
-        )
-    return places
