@@ -15,12 +15,22 @@ from embodied.tasks.labels import FAMILIES, SkillCall, enumerate_calls
 from embodied.world.facts import Facts
 from embodied.world.kitchen import Kitchen
 from planners.model import SUCCESS, Prompt, Question, Step, Turn
-from planners.saycan import Decision, SayCan
+from planners.saycan import Decision
 from policies.execute import Outcome
 
 Verdict = Literal["success", "failed", "refused", "asked", "step_limit", "interrupted", "error"]
 Act = Callable[[SkillCall, Callable[[float], None]], Outcome]
 Values = Callable[[Kitchen, Sequence[SkillCall]], np.ndarray]
+
+
+class Planner(Protocol):
+    """What decides: `SayCan`, or what it is compared with."""
+
+    def decide(
+        self, prompt: Prompt, calls: Sequence[SkillCall], affordance: np.ndarray
+    ) -> Decision:
+        """The next skill, a question, or a refusal; see `SayCan.decide`."""
+        ...
 
 
 MAX_QUESTIONS = 3  # at one decision; who is asked more often has not been understood
@@ -76,7 +86,7 @@ class Result:
 def run_episode(
     instruction: str,
     kitchen: Kitchen,
-    planner: SayCan,
+    planner: Planner,
     values: Values,
     act: Act,
     max_skills: int = 16,

@@ -36,6 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -150,6 +151,26 @@ def load_suite(path: str | Path) -> Suite:
         reason = " ".join(str(error).split())
         raise UsageError(f"The suite {path} is not valid YAML: {reason}") from error
     return _Reader(path.name).suite(found, path.stem)
+
+
+def suite_paths(names: Sequence[str]) -> tuple[Path, ...]:
+    """The files that are meant: paths, names of shipped suites, or ``all`` of those.
+
+    Raises:
+        UsageError: there is no such suite, or two have the same name.
+    """
+    folder = Path(str(files("sim_assets").joinpath("suites")))
+    shipped = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    found: list[Path] = []
+    for name in names:
+        if name != "all" and name not in shipped and not Path(name).is_file():
+            near = nearest(name, [*shipped, "all"])
+            raise UsageError(f"There is no suite '{name}', neither shipped nor a file{near}")
+        found += shipped.values() if name == "all" else [shipped.get(name, Path(name))]
+    doubled = {path.name for path in found if sum(other.name == path.name for other in found) > 1}
+    if doubled:
+        raise UsageError(f"Two suites are called {min(doubled)}; evaluate them one by one.")
+    return tuple(found)
 
 
 def parse_start(spec: Any, where: str = "") -> Start:

@@ -97,13 +97,15 @@ class Scores:
     """A distribution over K labels.
 
     logp: (K,) log-probabilities, normalised: their logsumexp is 0.
-    tokens: how many tokens the model read for it.
+    tokens: how many tokens the model read and wrote for it.
     calls: how many times the model ran.
+    written: how many of the tokens it wrote; they cost more.
     """
 
     logp: np.ndarray
     tokens: int
     calls: int
+    written: int = 0
 
     @property
     def p(self) -> np.ndarray:
@@ -125,8 +127,8 @@ class LanguageModel(Protocol):
 class CanRefuse(Protocol):
     """A model that knows when an instruction cannot be satisfied."""
 
-    def refuse(self, prompt: Prompt, calls: Sequence[SkillCall]) -> str | None:
-        """One sentence that says why nothing among `calls` can satisfy it, or None."""
+    def refuse(self, prompt: Prompt) -> str | None:
+        """One sentence that says why nothing can satisfy the instruction, or None."""
         ...
 
 
@@ -134,8 +136,17 @@ class CanRefuse(Protocol):
 class CanAsk(Protocol):
     """A model that notices when an instruction fits several referents."""
 
-    def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
-        """What to ask before going on, or None where scene and `calls` leave one choice."""
+    def question(self, prompt: Prompt) -> Question | None:
+        """What to ask before going on, or None where the scene leaves one choice."""
+        ...
+
+
+@runtime_checkable
+class CanWrite(Protocol):
+    """A model that writes text of its own."""
+
+    def write(self, prompt: Prompt) -> tuple[str, int]:
+        """The likeliest next line of the plan without its number, and the tokens that it took."""
         ...
 
 
