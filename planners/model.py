@@ -127,8 +127,8 @@ class LanguageModel(Protocol):
 class CanRefuse(Protocol):
     """A model that knows when an instruction cannot be satisfied."""
 
-    def refuse(self, prompt: Prompt) -> str | None:
-        """One sentence that says why nothing can satisfy the instruction, or None."""
+    def refuse(self, prompt: Prompt, calls: Sequence[SkillCall]) -> str | None:
+        """One sentence that says why nothing among `calls` can satisfy it, or None."""
         ...
 
 
@@ -136,8 +136,8 @@ class CanRefuse(Protocol):
 class CanAsk(Protocol):
     """A model that notices when an instruction fits several referents."""
 
-    def question(self, prompt: Prompt) -> Question | None:
-        """What to ask before going on, or None where the scene leaves one choice."""
+    def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
+        """What to ask before going on, or None where scene and `calls` leave one choice."""
         ...
 
 

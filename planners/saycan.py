@@ -119,14 +119,14 @@ class SayCan:
             for i in order
         )
         refusal = self.refusal(prompt, calls, rows)
-        question = None if refusal else self.question(prompt)
+        question = None if refusal else self.question(prompt, calls)
         chosen = None if refusal or question else calls[order[0]]
         seconds = time.perf_counter() - start
         return Decision(rows, chosen, refusal, seconds, scores.calls, scores.tokens, question)
 
-    def question(self, prompt: Prompt) -> Question | None:
+    def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
         """What has to be asked before anything is chosen."""
-        return self.model.question(prompt) if isinstance(self.model, CanAsk) else None
+        return self.model.question(prompt, calls) if isinstance(self.model, CanAsk) else None
 
     def done_gate(self, p: np.ndarray, done: int) -> float:
         """The affordance of `done`, which is the label with this index."""
@@ -142,7 +142,7 @@ class SayCan:
         wanted = max(rows, key=lambda row: row.p_lm)
         stuck = rows[0].product < self.cfg.refuse_below * wanted.p_lm
         if (stuck or not prompt.history) and isinstance(self.model, CanRefuse):
-            reason = self.model.refuse(prompt)
+            reason = self.model.refuse(prompt, calls)
             if reason:
                 return reason
         if not stuck:

@@ -138,7 +138,7 @@ SODA = Question("Which can do you mean, the sponge or the apple?", ("sponge", "a
 class Unsure(Wants):
     """Asks once before anything is done, and once more after an amendment."""
 
-    def question(self, prompt: Prompt) -> Question | None:
+    def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
         answers = sum(turn.question is not None for turn in prompt.turns)
         return SODA if answers == 0 else None
 
@@ -185,7 +185,7 @@ def test_an_unanswered_question_ends_the_run(kitchen: Kitchen, person: Someone |
 
 def test_who_keeps_being_unsure_is_not_asked_for_ever(kitchen: Kitchen) -> None:
     class Always(Wants):
-        def question(self, prompt: Prompt) -> Question | None:
+        def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
             return SODA
 
     person = Someone(*["the sponge"] * 10)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from embodied.world.facts import Facts
+from embodied.tasks.labels import DRAWER
+from embodied.world.facts import SURFACES, Facts, kind
+from planners.embedded.determiners import Det
 
-SURFACES = ("close counter", "far counter", "table")
 BACK = "back"
 
 
@@ -19,9 +20,14 @@ BACK = "back"
 class Duty:
     """One thing owed.
 
-    kind: move | hold | release | go | find. choices: instances that would do, how well each fits;
-    need: how many of them; targets: places that would do, best first, with weights.
-    refers: an earlier duty whose chosen things this one means (`other`: means the rest of them).
+    kind: move | hold | release | go | find | open | close (the drawer). choices: instances that
+    would do, how well each fits; need: how many of them; targets: places that would do, best first,
+    with weights. refers: an earlier duty whose chosen things this one means (`other`: means the
+    rest of them). distinct: no two of the things may be of one kind.
+
+    det, where: how the words speak of the things and of the targets (see `determiners`). With
+    "the", more choices than needed (more targets than one) mean that the words leave open which;
+    otherwise each of them would do. said: the piece of the instruction that it comes from.
     """
 
     kind: str
@@ -30,6 +36,10 @@ class Duty:
     targets: tuple[tuple[str, float], ...] = ()
     refers: int | None = None
     other: bool = False
+    distinct: bool = False
+    det: Det = "a"
+    where: Det = "the"
+    said: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,36 +66,29 @@ def stand(duty: Duty, first: Facts, now: Facts, chosen: Mapping[int, frozenset[s
     """How a duty stands now. `chosen`: what served the earlier duties."""
     choices = _binding(duty, first, chosen)
     goals = {name: _targets(duty, name, first) for name, _ in choices}
-    if duty.kind == "move":
-        there = [n for n, _ in choices if now.at.get(n) in {p for p, _ in goals[n]}]
-        old = {n for n in there if first.at.get(n) == now.at.get(n) and n != first.holding}
-        fresh = [n for n in there if n not in old]
-        count = len(fresh) if len(choices) - len(old) >= duty.need else len(there)
-        return Standing(duty, choices, goals, count >= duty.need, frozenset(there))
-    if duty.kind == "hold":
-        return Standing(
-            duty,
-            choices,
-            goals,
-            now.holding in {n for n, _ in choices},
-            frozenset({now.holding or ""}),
-        )
-    if duty.kind == "find":
-        near = {n for n, _ in choices if now.holding == n or (now.at.get(n) or "-") == now.robot_at}
-        return Standing(duty, choices, goals, bool(near), frozenset(near))
-    if duty.kind == "release":
-        held = now.holding
-        return Standing(
-            duty,
-            choices,
-            goals,
-            held is None or (bool(choices) and held not in dict(choices)),
-            frozenset(),
-        )
-    places = {p for p, _ in _targets(duty, None, first)}
-    return Standing(
-        duty, (), {"": _targets(duty, None, first)}, now.robot_at in places, frozenset()
-    )
+    names, held = {name for name, _ in choices}, now.holding
+    match duty.kind:
+        case "move":
+            there = [n for n, _ in choices if now.at.get(n) in {p for p, _ in goals[n]}]
+            old = {n for n in there if first.at.get(n) == now.at.get(n) and n != first.holding}
+            fresh = [n for n in there if n not in old]
+            counted = fresh if len(choices) - len(old) >= duty.need else there
+            count = len({kind(n) for n in counted} if duty.distinct else counted)
+            return Standing(duty, choices, goals, count >= duty.need, frozenset(there))
+        case "hold":
+            return Standing(duty, choices, goals, held in names, frozenset({held or ""}))
+        case "find":
+            near = {n for n in names if held == n or (now.at.get(n) or "-") == now.robot_at}
+            return Standing(duty, choices, goals, bool(near), frozenset(near))
+        case "release":
+            free = held is None or (bool(choices) and held not in names)
+            return Standing(duty, choices, goals, free, frozenset())
+        case "open" | "close":
+            done = now.open.get(DRAWER, False) == (duty.kind == "open")
+            return Standing(duty, (), {}, done, frozenset())
+    places = _targets(duty, None, first)
+    here = now.robot_at in {p for p, _ in places}
+    return Standing(duty, (), {"": places}, here, frozenset())
 
 
 def _targets(duty: Duty, thing: str | None, first: Facts) -> tuple[tuple[str, float], ...]:
@@ -127,10 +130,11 @@ def locate(duties: Sequence[Duty], trail: Sequence[Facts]) -> Place:
     if k < len(duties):
         return Place(stand(duties[k], first, now, chosen), k, chosen)
     for i, duty in enumerate(duties):
-        if duty.kind not in ("move", "hold") or _moved_later(i, duties, chosen):
+        last = i == len(duties) - 1
+        if not (duty.kind == "move" or (last and duty.kind in ("hold", "open", "close"))):
             continue
         s = stand(duty, first, now, {j: c for j, c in chosen.items() if j < i})
-        if not s.met and (duty.kind == "move" or i == len(duties) - 1):
+        if not s.met and not _moved_later(i, duties, chosen):
             return Place(s, i, chosen)
     return Place(None, len(duties), chosen)
 
@@ -150,26 +154,47 @@ def options(place: Place, now: Facts, fresh: str | None) -> dict[Option, float]:
     s = place.standing
     if s is None:
         return {("done", None, None): 1.0}
-    kind = s.duty.kind
-    if kind == "go":
+    kind_ = s.duty.kind
+    if kind_ == "go":
         return {("go to", None, p): w for p, w in s.goals("")}
-    if kind == "release":
+    if kind_ == "release":
         return _let_go(now)
-    if kind == "find":
+    if kind_ == "find":
         return {("find", name, None): w for name, w in s.choices}
     wanted = dict(s.choices)
-    if kind == "move" and now.holding in wanted:
+    if kind_ == "move" and now.holding in wanted and _ways(s, now):
         return _deliver(s, now)
     if now.holding is not None:
         return _let_go(now)
-    rest = {n: w for n, w in wanted.items() if kind == "hold" or n not in s.chosen}
-    return _take(rest, now, fresh)
+    if kind_ in ("open", "close") or (kind_ == "move" and _inside(s, now)):
+        return _at_drawer("close" if kind_ == "close" else "open", now)
+    taken = {kind(n) for n in s.chosen} if s.duty.distinct else set()
+    rest = {n: w for n, w in wanted.items() if n not in s.chosen and kind(n) not in taken}
+    return _take(wanted if kind_ == "hold" else rest, now, fresh)
+
+
+def _ways(s: Standing, now: Facts) -> dict[str, float]:
+    """Where the held thing may go now: the shut drawer is no place before it is opened."""
+    assert now.holding is not None
+    shut = not now.open.get(DRAWER, False)
+    return {p: w for p, w in s.goals(now.holding) if not (shut and p == DRAWER)}
+
+
+def _inside(s: Standing, now: Facts) -> bool:
+    """Whether the shut drawer is where things are to go: it opens only to an empty gripper."""
+    best = {goals[0][0] for goals in s.targets.values() if goals}
+    return best == {DRAWER} and not now.open.get(DRAWER, False)
+
+
+def _at_drawer(what: str, now: Facts) -> dict[Option, float]:
+    if now.robot_at == DRAWER:
+        return {(what, None, None): 0.95, ("go to", None, DRAWER): 0.05}
+    return {("go to", None, DRAWER): 1.0}
 
 
 def _deliver(s: Standing, now: Facts) -> dict[Option, float]:
     thing = now.holding
-    assert thing is not None
-    goals = dict(s.goals(thing))
+    goals = _ways(s, now)
     if now.robot_at in goals:
         if now.robot_at == "user":
             return {("bring", None, "user"): 0.95, ("go to", None, "user"): 0.05}
@@ -185,9 +210,14 @@ def _deliver(s: Standing, now: Facts) -> dict[Option, float]:
 
 def _take(wanted: Mapping[str, float], now: Facts, fresh: str | None) -> dict[Option, float]:
     out: dict[Option, float] = {}
+    shut = not now.open.get(DRAWER, False)
     for name, w in wanted.items():
         here = now.robot_at is not None and now.at.get(name) == now.robot_at
         w = w * (1.5 if here or name == fresh else 1.0)
+        if shut and now.at.get(name) == DRAWER:
+            for option, share in _at_drawer("open", now).items():
+                out[option] = out.get(option, 0.0) + w * share
+            continue
         # standing at the place is not yet standing in front of the thing: the affordance decides
         pick = (0.9 if name == fresh else 0.25) if here else 0.02
         out[("pick up", name, None)] = w * pick

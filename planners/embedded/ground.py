@@ -3,46 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from embodied.world.facts import Facts, kind
+from embodied.tasks.labels import DRAWER
+from embodied.world.facts import Facts
 from planners.embedded.agenda import BACK, Duty
 from planners.embedded.interpret import Guess
 from planners.embedded.reading import ACTS, LINKS, QUANTS
+from planners.embedded.referents import MAYBE, Problem, Scene, Sense, at_hand, things
 
 PER_PIECE, BEAM = 5, 12
-FITS, MAYBE = 0.5, 0.25  # a kind's probability from which it fits, and from which it might
 PRONOUN = re.compile(
     r"\b(it|that|this|them|these|those|one|ones|both|thing|things|the other|the rest)\b"
 )
 OTHER = re.compile(r"\b(other|another|second|rest|remaining)\b")
 ONE = re.compile(r"\bone\b")
 MANY = re.compile(r"\b(them|these|those|both|all|everything|things|the rest)\b")
-
-
-@dataclass(frozen=True)
-class Sense:
-    """One way to take a piece."""
-
-    act: str
-    targets: tuple[tuple[str, float], ...]
-    quant: str
-    guess: Guess
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why a hypothesis cannot be carried out.
-
-    what: cannot | unknown | absent | few | place | drawer | shut | gone | nothing.
-    about: the words or things it is about.
-    """
-
-    what: str
-    about: str
 
 
 @dataclass(frozen=True)
@@ -81,8 +60,15 @@ def _targets(guess: Guess) -> list[tuple[float, tuple[tuple[str, float], ...]]]:
     return [(main, goal)] + [(w, ((n, 1.0),)) for w, n in rest[:1]]
 
 
-def hypotheses(guesses: Sequence[Guess], first: Facts) -> list[Hypothesis]:
-    """Combinations of senses, likeliest first, weights summing to one."""
+def hypotheses(guesses: Sequence[Guess], first: Facts, drawer: bool = False) -> list[Hypothesis]:
+    """Combinations of senses, likeliest first, weights summing to one.
+
+    Args:
+        first: the scene that the instruction was given in.
+        drawer: whether there are skills that open and close the drawer. Without them whatever asks
+            for it is a problem.
+    """
+    scene = Scene(first, drawer)
     beam: list[tuple[float, tuple[Sense, ...]]] = [(1.0, ())]
     for guess in guesses:
         beam = [(p * q, (*picked, s)) for p, picked in beam for q, s in senses(guess)]
@@ -91,7 +77,7 @@ def hypotheses(guesses: Sequence[Guess], first: Facts) -> list[Hypothesis]:
         active = [(p, picked) for p, picked in beam if any(s.act != "none" for s in picked)]
         beam = active if active and active[0][0] > 0.05 * beam[0][0] else beam
     total = sum(p for p, _ in beam)
-    return [_build(p / total, picked, first) for p, picked in beam]
+    return [_build(p / total, picked, scene) for p, picked in beam]
 
 
 @dataclass
@@ -104,13 +90,13 @@ class Group:
     act: str
 
 
-def _build(weight: float, picked: Sequence[Sense], first: Facts) -> Hypothesis:
+def _build(weight: float, picked: Sequence[Sense], scene: Scene) -> Hypothesis:
     duties: list[tuple[float, Duty]] = []
     groups: list[Group] = []
     problem: Problem | None = None
     aside: Problem | None = None  # stands in the way only if nothing else is asked for
     for i, sense in enumerate(picked):
-        fresh, trouble = _duties(i, sense, picked, first, groups, len(duties))
+        fresh, trouble = _duties(i, sense, picked, scene, groups, len(duties))
         duties += [(sense.guess.order, d) for d in fresh]
         if trouble is not None and _idle(trouble, sense):
             aside = aside or trouble
@@ -134,30 +120,30 @@ def _build(weight: float, picked: Sequence[Sense], first: Facts) -> Hypothesis:
 def _idle(trouble: Problem, sense: Sense) -> bool:
     """Whether a piece that leads nowhere may have been mere talk."""
     talk = float(sense.guess.act[ACTS.index("none")])
-    return trouble.what == "nothing" or (trouble.what == "unknown" and talk > 0.12)
+    return trouble.what in ("nothing", "referent") or (trouble.what == "unknown" and talk > 0.12)
 
 
 def _duties(
-    i: int, sense: Sense, picked: Sequence[Sense], first: Facts, groups: list[Group], count: int
+    i: int, sense: Sense, picked: Sequence[Sense], scene: Scene, groups: list[Group], count: int
 ) -> tuple[list[Duty], Problem | None]:
     act, guess = sense.act, sense.guess
     if act == "cannot":
         return [], Problem("cannot", guess.text)
     if act in ("open", "close"):
-        return [], Problem("drawer", guess.text)
-    if act == "go":
-        return (
-            ([Duty("go", targets=sense.targets)], None)
-            if sense.targets
-            else ([], Problem("place", guess.text))
-        )
+        fine = scene.drawer
+        return ([Duty(act, said=guess.text)], None) if fine else ([], Problem("drawer", guess.text))
     if act == "release":
-        return [Duty("release")], None
-    if act == "move" and not sense.targets:
-        return [], Problem("place", guess.text)
+        return [Duty("release", said=guess.text)], None
+    if act in ("move", "go"):
+        targets = tuple(t for t in sense.targets if scene.drawer or t[0] != DRAWER)
+        if not targets:
+            return [], Problem("drawer" if sense.targets else "place", guess.text)
+        sense = replace(sense, targets=targets)
+    if act == "go":
+        return [Duty("go", targets=sense.targets, where=guess.where, said=guess.text)], None
     if _points_back(sense):
-        return _linked(sense, groups, first, count)
-    choices, need, trouble = things(sense, first)
+        return _linked(sense, groups, scene.first, count)
+    choices, need, trouble = things(sense, scene)
     if act == "none":
         if choices and trouble is None:
             groups.append(Group(choices, need, None, act))
@@ -173,7 +159,9 @@ def _duties(
     groups.append(Group(choices, need, None if silent or trouble else count, act))
     if trouble or silent:
         return [], trouble
-    return [Duty(act, choices, need, _elsewhere(sense, choices, first))], None
+    targets = _elsewhere(sense, choices, scene.first)
+    duty = Duty(act, choices, need, targets, det=guess.det, where=guess.where, said=guess.text)
+    return [duty], None
 
 
 def _elsewhere(
@@ -210,9 +198,9 @@ def _linked(
     """Duties about things spoken of before, held, or alone in reach."""
     text = sense.guess.text
     if not groups:
-        thing = _at_hand(first)
+        thing = at_hand(first)
         if thing is None:
-            return [], Problem("nothing", text)
+            return [], Problem("referent", text)
         groups.append(Group(((thing, 1.0),), 1, None, "none"))
     back = [groups[-1]]
     if LINKS[int(sense.guess.link.argmax())] == "them" or MANY.search(text):
@@ -228,77 +216,9 @@ def _linked(
         need = 1 if ONE.search(text) or (other and "rest" not in text) else group.need
         if other and group.duty is None:
             need = 1
-        out.append(Duty(sense.act, group.choices, need, sense.targets, group.duty, other))
+        duty = Duty(sense.act, group.choices, need, sense.targets, group.duty, other)
+        out.append(replace(duty, det="the", where=sense.guess.where, said=text))
     settled = count if len(out) == 1 else None
     if settled is not None:
         back[0].duty = settled
     return out, None
-
-
-def _at_hand(first: Facts) -> str | None:
-    """What "it" means when nothing was spoken of: what is held, or the only thing in reach."""
-    if first.holding is not None:
-        return first.holding
-    here = [o for o, p in first.at.items() if p is not None and p == first.robot_at]
-    pool = here or list(first.instances)
-    return pool[0] if len(pool) == 1 else None
-
-
-def things(sense: Sense, first: Facts) -> tuple[tuple[tuple[str, float], ...], int, Problem | None]:
-    """(instances that fit with weights, how many are meant, what is wrong with that)."""
-    guess = sense.guess
-    top = max(guess.members.values(), default=0.0)
-    fitting = {k: p for k, p in guess.members.items() if p >= FITS and p >= 0.5 * top}
-    if not fitting:
-        fitting = {k: p for k, p in guess.members.items() if p >= MAYBE and kind_in(k, first)}
-    if not fitting:
-        return (), 1, Problem("unknown", guess.text)
-    found = {o: fitting[kind(o)] for o in first.instances if kind(o) in fitting}
-    if not found and top < 0.9:
-        near = {k: p for k, p in guess.members.items() if p >= MAYBE}
-        found = {o: near[kind(o)] for o in first.instances if kind(o) in near}
-    if not found:
-        return (), 1, Problem("absent", _named(fitting))
-    found, trouble = _reachable(found, sense, first)
-    if trouble:
-        return (), 1, trouble
-    sources = {name for name, role in guess.roles.items() if role[2] > 0.5}
-    placed = {o: p for o, p in found.items() if first.at.get(o) in sources}
-    found = placed or found
-    wanted = {"one": 1, "two": 2, "three": 3, "four": 4, "all": len(found)}[sense.quant]
-    choices = tuple(sorted(((o, p * p) for o, p in found.items()), key=lambda x: -x[1]))
-    if len(choices) < wanted:
-        return choices, len(choices), Problem("few", f"{wanted} × {_named(fitting)}")
-    return choices, wanted, None
-
-
-def kind_in(name: str, facts: Facts) -> bool:
-    """Whether some instance of the kind is in the scene."""
-    return any(kind(o) == name for o in facts.instances)
-
-
-def _named(fitting: Mapping[str, float]) -> str:
-    names = sorted(fitting, key=lambda k: -fitting[k])
-    return " or ".join(names[:3])
-
-
-def _reachable(
-    found: dict[str, float], sense: Sense, first: Facts
-) -> tuple[dict[str, float], Problem | None]:
-    """Without what lies in the trash or in the shut drawer, unless nothing has to be taken."""
-    if sense.act in ("find", "none"):
-        return found, None
-    goals = {p for p, _ in sense.targets}
-    shut = not first.open.get("drawer", False)
-    free = {
-        o: p
-        for o, p in found.items()
-        if first.at.get(o) in goals
-        or not (first.at.get(o) == "trash" or (first.at.get(o) == "drawer" and shut))
-    }  # fmt: skip
-    if free or BACK in goals:
-        return free or found, None
-    where = next(iter({first.at.get(o) for o in found}))
-    return {}, Problem(
-        "shut" if where == "drawer" else "gone", _named({kind(o): p for o, p in found.items()})
-    )

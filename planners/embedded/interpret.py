@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from planners.embedded.determiners import Det, of_place, of_things
 from planners.embedded.encoder import Encoder
 from planners.embedded.features import (
     Sentence,
@@ -34,6 +35,7 @@ class Guess:
 
     act (9,), quant (5,), link (3,), roles place -> (3,), members kind -> probability.
     order: when it is to be done relative to the other pieces.
+    det, where: how it speaks of its things and of its place, see `determiners`.
     """
 
     text: str
@@ -43,6 +45,8 @@ class Guess:
     roles: Mapping[str, np.ndarray]
     members: Mapping[str, float]
     order: float
+    det: Det = "a"
+    where: Det = "the"
 
 
 class Interpreter:
@@ -57,6 +61,7 @@ class Interpreter:
     ) -> None:
         self.encoder, self.readers = encoder, list(readers)
         self.kinds, self.places = make_items(encoder, kinds), make_items(encoder, places)
+        self.place_names = [name for item in self.places for name in item.names]
         self.guesses = functools.lru_cache(256)(self._guesses)
         self.guesses("bring a sponge")  # compiles what the first instruction would wait for
 
@@ -103,7 +108,7 @@ class Interpreter:
                 {
                     item.name: 0.0 if excluded(piece, item.names) else float(members[i, j])
                     for j, item in enumerate(self.kinds)
-                }, order[i],
+                }, order[i], of_things(piece, self.place_names), of_place(piece),
             )
             for i, piece in enumerate(texts)
         )  # fmt: skip

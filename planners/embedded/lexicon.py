@@ -97,6 +97,11 @@ def kinds() -> dict[str, Kind]:
         rng = random.Random(name)
         texts = tuple(describe(name, props.split(), rng) for _ in range(5))
         result[name] = Kind(name, names, frozenset(props.split()), texts)
+    for props, names in table("kinds")["groups"].items():
+        for name in names:
+            if name not in result:
+                text = describe(name, props.split(), random.Random(name))
+                result[name] = Kind(name, (), frozenset(props.split()), (text,))
     return result
 
 

@@ -15,15 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from embodied.tasks.labels import SkillCall
+from embodied.tasks.labels import SkillCall, opens
 from embodied.world import catalogue
 from embodied.world.facts import Facts
 from planners.embedded.agenda import Option, locate, options
 from planners.embedded.data import place_entries
 from planners.embedded.encoder import Encoder
-from planners.embedded.ground import Hypothesis, Problem, hypotheses
+from planners.embedded.ground import Hypothesis, hypotheses
 from planners.embedded.interpret import Entry, Guess, Interpreter
 from planners.embedded.progress import states, succeeded
+from planners.embedded.referents import Problem
 from planners.embedded.store import WEIGHTS, load_readers
 from planners.model import Prompt, Scores, no_skill, not_in_scene
 
@@ -70,7 +71,7 @@ class EmbeddedModel:
             (c.kind, c.obj, c.place if c.kind in PLACED else None): i for i, c in enumerate(calls)
         }
         p = np.zeros(len(calls))
-        for label, weight in self._next(prompt):
+        for label, weight in self._next(prompt, drawer_in(calls)):
             if label in index:
                 p[index[label]] += weight
         total = p.sum()
@@ -78,9 +79,10 @@ class EmbeddedModel:
             return np.full(len(calls), 1 / len(calls))
         return (1 - FLOOR) * p / total + FLOOR / len(calls)
 
-    def _next(self, prompt: Prompt) -> Iterator[tuple[Option, float]]:
+    def _next(self, prompt: Prompt, drawer: bool) -> Iterator[tuple[Option, float]]:
         trail = states(succeeded(prompt.history), prompt.facts)
-        found = [h for h in self.hypotheses(prompt.instruction, trail[0]) if h.problem is None]
+        found = self.hypotheses(prompt.instruction, trail[0], drawer)
+        found = [h for h in found if h.problem is None]
         for h in found:
             shares = options(locate(h.duties, trail), prompt.facts, prompt.in_front)
             total = sum(shares.values()) or 1.0
@@ -89,24 +91,32 @@ class EmbeddedModel:
         if not found:
             yield ("done", None, None), 1.0
 
-    def refuse(self, prompt: Prompt) -> str | None:
+    def refuse(self, prompt: Prompt, calls: Sequence[SkillCall]) -> str | None:
         """Why nothing can satisfy the instruction in the scene it was given in, or None."""
         if prompt.history:
             return None
-        found = self.hypotheses(prompt.instruction, prompt.facts)
+        found = self.hypotheses(prompt.instruction, prompt.facts, drawer_in(calls))
         stuck = [h for h in found if h.problem is not None]
         if sum(h.weight for h in stuck) < REFUSE:
             return None
         problem = max(stuck, key=lambda h: h.weight).problem
         return None if problem is None else reason(problem, prompt.facts)
 
-    def hypotheses(self, instruction: str, first: Facts) -> list[Hypothesis]:
-        """What the instruction may mean in the scene it was said in, likeliest first."""
-        return hypotheses(self.guesses(instruction), first)
+    def hypotheses(self, instruction: str, first: Facts, drawer: bool = False) -> list[Hypothesis]:
+        """What the instruction may mean in the scene it was said in, likeliest first.
+
+        drawer: whether it can be opened and closed (`drawer_in` the calls offered).
+        """
+        return hypotheses(self.guesses(instruction), first, drawer)
 
     def guesses(self, instruction: str) -> tuple[Guess, ...]:
         """The network's guess for each piece of the instruction."""
         return self.interpreter.guesses(instruction)
+
+
+def drawer_in(calls: Sequence[SkillCall]) -> bool:
+    """Whether the calls offered make the drawer a place like others."""
+    return opens({call.family for call in calls})
 
 
 def reason(problem: Problem, facts: Facts) -> str:
@@ -125,6 +135,8 @@ def reason(problem: Problem, facts: Facts) -> str:
             return no_skill(f"the {about} is in the shut drawer")
         case "gone":
             return no_skill(f"the {about} is in the trash, too deep to be taken out again")
+        case "referent":
+            return f"“{about}” points to something, and it is open to what: name the thing."
         case "cannot":
             return no_skill(f"it has no skill for “{about}”, it drives, picks up and puts down")
         case _:

@@ -15,6 +15,7 @@ from embodied.world.facts import Facts
 from planners.model import Step
 
 ARRIVE, TAKE, LEAVE = ("find", "go to"), ("pick up",), ("put down", "place", "bring")
+DOORS = ("open", "close")
 
 
 def succeeded(history: Sequence[Step]) -> list[SkillCall]:
@@ -62,7 +63,9 @@ def _align(
         return () if p == len(visited) - 1 else None
     call, here = done[0], visited[p] if 0 <= p < len(visited) else None
     if call.kind not in ARRIVE:
-        if call.kind in TAKE:
+        if call.kind in DOORS:
+            ways = here == call.place
+        elif call.kind in TAKE:
             ways = here is not None and known.get(call.obj or "", here) == here
             known, held = {**known, call.obj or "": None}, call.obj
         else:
@@ -84,6 +87,8 @@ def _undo(call: SkillCall, after: Facts, before: Sequence[SkillCall]) -> Facts:
     """The things' state before a success, from the state behind it."""
     if call.kind in TAKE and call.obj is not None:
         return replace(after, at={**after.at, call.obj: after.robot_at}, holding=None)
+    if call.kind in DOORS:
+        return replace(after, open={**after.open, call.place or "": call.kind == "close"})
     if call.kind not in LEAVE:
         return after
     thing = call.obj

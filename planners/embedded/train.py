@@ -29,7 +29,7 @@ from planners.embedded.validate import Report, validate
 
 @dataclass(frozen=True)
 class PlannerTrainCfg:
-    """Training of the embedded planner; the defaults are preset cpu, half an hour on a free core.
+    """Training of the embedded planner; the defaults are preset cpu, some twenty minutes on a free core.
 
     out: the folder of the weights; the shipped one if left out.
     """
@@ -38,7 +38,7 @@ class PlannerTrainCfg:
     readers: int = 2  # trained apart, their probabilities averaged
     sentences: int = 26_000
     checks: int = 1_500  # validation sentences
-    epochs: int = 8
+    epochs: int = 6
     batch: int = 64
     lr: float = 1.5e-3
     seed: int = 0

@@ -32,7 +32,7 @@ class Fixed:
 
 
 class Refusing(Fixed):
-    def refuse(self, prompt: Prompt) -> str | None:
+    def refuse(self, prompt: Prompt, calls: Sequence[SkillCall]) -> str | None:
         return None if prompt.history else "This kitchen has no hammer."
 
 
@@ -153,7 +153,10 @@ def test_the_models_own_reason_is_asked_before_the_first_skill_only():
         ),
         (
             "find the sponge",
-            (Step("pick up the sponge", "failure: it fell"), *(Step("find the sponge", "success"),) * 5),
+            (
+                Step("pick up the sponge", "failure: it fell"),
+                *(Step("find the sponge", "success"),) * 5,
+            ),
             "nothing came of it since 'pick up the sponge' ended in failure: it fell",
         ),
     ],

@@ -18,10 +18,7 @@ def finish(duties: list[Duty], now: Facts, limit: int = 30) -> tuple[Facts, list
             (c.kind, c.obj, c.place if c.kind in ("go to", "place", "bring") else None): c
             for c in enumerate_calls(now.at)
         }
-        call = max(
-            (calls[o] for o in weights if feasible(calls[o], now)),
-            key=lambda c: weights[c.kind, c.obj, c.place],
-        )
+        call = calls[max((o for o in weights if feasible(calls[o], now)), key=weights.__getitem__)]
         if call.kind == "done":
             return now, said
         fresh = call.obj if call.kind == "find" else None if call.kind == "go to" else fresh
@@ -77,3 +74,20 @@ def test_at_the_place_but_not_in_front_of_the_thing_the_robot_drives_up_to_it() 
     assert weights["find", "coke can", None] > weights["pick up", "coke can", None] > 0.1
     weights = options(locate([Duty("hold", (("coke can", 1.0),))], [now]), now, "coke can")
     assert weights["pick up", "coke can", None] > 5 * weights["find", "coke can", None]
+
+
+def test_the_drawer_is_opened_with_an_empty_gripper_and_closed_only_when_asked() -> None:
+    duties = [Duty("move", (("apple", 1.0),), 1, (("drawer", 1.0),))]
+    start = Facts(at=SCENE | {"apple": None}, holding="apple", robot_at="table")
+    now, said = finish(duties, start)
+    assert now.at["apple"] == "drawer" and now.open["drawer"]
+    assert said[0] == "put down the apple" and said.index("open the drawer") < len(said) - 1
+    now, said = finish([*duties, Duty("close")], start)
+    assert not now.open["drawer"] and said[-1] == "close the drawer"
+
+
+def test_two_different_ones_are_of_two_kinds() -> None:
+    every = (*COKES, ("apple", 0.5))
+    now, _ = finish([Duty("move", every, 2, USER, distinct=True)], Facts(at=SCENE))
+    assert now.at["apple"] == "user"
+    assert "user" in (now.at["coke can"], now.at["coke can#2"])

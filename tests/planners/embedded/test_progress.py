@@ -16,6 +16,7 @@ SCENE = {
     "coke can": "far counter",
     "coke can#2": "table",
     "apple": "close counter",
+    "tea": "drawer",
 }
 
 
@@ -36,6 +37,7 @@ def test_every_state_of_a_random_walk_is_recovered(seed: int) -> None:
     trail = states(done, now)
     assert [dict(f.at) for f in trail] == [dict(f.at) for f in walk]
     assert [f.holding for f in trail] == [f.holding for f in walk]
+    assert [f.open for f in trail] == [f.open for f in walk]
     assert trail[-1] == walk[-1]
 
 

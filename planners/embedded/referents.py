@@ -1,0 +1,107 @@
+"""Which things of the scene a piece means: kinds that fit, instances in reach, how many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from embodied.tasks.labels import DRAWER
+from embodied.world.facts import Facts, kind
+from planners.embedded.agenda import BACK
+from planners.embedded.interpret import Guess
+
+FITS, MAYBE = 0.5, 0.25  # a kind's probability from which it fits, and from which it might
+
+
+@dataclass(frozen=True)
+class Sense:
+    """One way to take a piece."""
+
+    act: str
+    targets: tuple[tuple[str, float], ...]
+    quant: str
+    guess: Guess
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a hypothesis cannot be carried out.
+
+    what: cannot | unknown | absent | few | place | drawer | shut | gone | nothing | referent (a
+    word points back to something, and nothing was spoken of, held or alone in reach).
+    about: the words or things it is about.
+    """
+
+    what: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The facts when the instruction was given, and whether the drawer is a place like others."""
+
+    first: Facts
+    drawer: bool = False
+
+
+def at_hand(first: Facts) -> str | None:
+    """What "it" means when nothing was spoken of: what is held, or the only thing in reach."""
+    if first.holding is not None:
+        return first.holding
+    here = [o for o, p in first.at.items() if p is not None and p == first.robot_at]
+    pool = here or list(first.instances)
+    return pool[0] if len(pool) == 1 else None
+
+
+def things(sense: Sense, scene: Scene) -> tuple[tuple[tuple[str, float], ...], int, Problem | None]:
+    """(instances that fit with weights, how many are meant, what is wrong with that)."""
+    guess, first = sense.guess, scene.first
+    top = max(guess.members.values(), default=0.0)
+    fitting = {k: p for k, p in guess.members.items() if p >= FITS and p >= 0.5 * top}
+    if not fitting:
+        fitting = {k: p for k, p in guess.members.items() if p >= MAYBE and kind_in(k, first)}
+    if not fitting:
+        return (), 1, Problem("unknown", guess.text)
+    found = {o: fitting[kind(o)] for o in first.instances if kind(o) in fitting}
+    if not found and top < 0.9:
+        near = {k: p for k, p in guess.members.items() if p >= MAYBE}
+        found = {o: near[kind(o)] for o in first.instances if kind(o) in near}
+    if not found:
+        return (), 1, Problem("absent", _named(fitting))
+    found, trouble = _reachable(found, sense, scene)
+    if trouble:
+        return (), 1, trouble
+    sources = {name for name, role in guess.roles.items() if role[2] > 0.5}
+    placed = {o: p for o, p in found.items() if first.at.get(o) in sources}
+    found = placed or found
+    wanted = {"one": 1, "two": 2, "three": 3, "four": 4, "all": len(found)}[sense.quant]
+    choices = tuple(sorted(((o, p * p) for o, p in found.items()), key=lambda x: -x[1]))
+    if len(choices) < wanted:
+        return choices, len(choices), Problem("few", f"{wanted} × {_named(fitting)}")
+    return choices, wanted, None
+
+
+def kind_in(name: str, facts: Facts) -> bool:
+    """Whether some instance of the kind is in the scene."""
+    return any(kind(o) == name for o in facts.instances)
+
+
+def _named(fitting: Mapping[str, float]) -> str:
+    names = sorted(fitting, key=lambda k: -fitting[k])
+    return " or ".join(names[:3])
+
+
+def _reachable(
+    found: dict[str, float], sense: Sense, scene: Scene
+) -> tuple[dict[str, float], Problem | None]:
+    """Without what lies in the trash or in the shut drawer, unless nothing has to be taken."""
+    if sense.act in ("find", "none"):
+        return found, None
+    goals, at = {p for p, _ in sense.targets}, scene.first.at
+    shut = not (scene.drawer or scene.first.open.get(DRAWER, False))
+    lost = {"trash", DRAWER} if shut else {"trash"}
+    free = {o: p for o, p in found.items() if at.get(o) in goals or at.get(o) not in lost}
+    if free or BACK in goals:
+        return free or found, None
+    what = "shut" if any(at.get(o) == DRAWER for o in found) else "gone"
+    return {}, Problem(what, _named({kind(o): p for o, p in found.items()}))
