@@ -1,7 +1,7 @@
-"""What is drawn onto a video frame: the head camera, and a band that tells what is going on.
+"""A video frame: the room on the left, and a panel on the right that tells what is going on.
 
-Nothing covers the action: the head camera sits in the upper right corner of the room view, and the
-band is added above it, because players lay their controls over the lower edge. Colours are RGB.
+The panel holds the head camera's view, the instruction, the running skill with its scores, and the
+outcome. Nothing is drawn over the room. With a room of 4:3 the frame is 16:9. Colours are RGB.
 """
 
 from __future__ import annotations
@@ -13,27 +13,36 @@ from typing import Literal
 import cv2
 import numpy as np
 
-Outcome = Literal["", "running", "success", "failure"]
 Color = tuple[int, int, int]
 
 INK: Color = (236, 239, 244)
 MUTED: Color = (150, 160, 176)
-BAND: Color = (18, 22, 30)
+PANEL: Color = (18, 22, 30)
 TRACK: Color = (48, 55, 68)
 LANGUAGE: Color = (96, 165, 250)
 AFFORDANCE: Color = (251, 191, 36)
 PRODUCT: Color = (74, 222, 128)
+GOOD, BAD, WARN = PRODUCT, (248, 113, 113), (251, 191, 36)
 CHIPS: dict[str, Color] = {
-    "running": (96, 165, 250),
-    "success": (74, 222, 128),
-    "failure": (248, 113, 113),
+    "running": LANGUAGE,
+    "success": GOOD,
+    "failure": BAD,
+    "failed": BAD,
+    "error": BAD,
+    "refused": WARN,
+    "asked": WARN,
+    "interrupted": WARN,
+    "step limit": WARN,
 }
-BAND_HEIGHT = 84  # of a picture 640 wide; scales with the width
+_HEIGHT, _PAD = 540, 14  # px: all other sizes below are those of a frame this high, and scale
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """What the band says. Probabilities in [0, 1] or None when there is none; `sim_time` in s."""
+    """What the panel says. Probabilities in [0, 1] or None when there is none; `sim_time` in s.
+
+    outcome: one of `CHIPS`, or nothing.
+    """
 
     instruction: str
     step: int = 0
@@ -41,15 +50,15 @@ class Overlay:
     p_lm: float | None = None
     affordance: float | None = None
     product: float | None = None
-    outcome: Outcome = ""
+    outcome: str = ""
     detail: str = ""
     sim_time: float = 0.0
 
 
 def frame_size(room: tuple[int, int]) -> tuple[int, int]:
     """Return the even (width, height) of a composed frame for a room view of (width, height)."""
-    width, height = room
-    return width - width % 2, height + _band_height(width) + (height + _band_height(width)) % 2
+    width, height = room[0] + _panel_width(room[1]), room[1]
+    return width + width % 2, height + height % 2
 
 
 def compose(room: np.ndarray, head: np.ndarray | None, overlay: Overlay) -> np.ndarray:
@@ -58,88 +67,87 @@ def compose(room: np.ndarray, head: np.ndarray | None, overlay: Overlay) -> np.n
     Args:
         room: the room view, (h, w, 3) uint8 RGB.
         head: the head camera's view, any size; None leaves it out.
-        overlay: what the band says.
+        overlay: what the panel says.
     """
-    height, width = room.shape[:2]
-    out_width, out_height = frame_size((width, height))
-    frame = np.empty((out_height, out_width, 3), np.uint8)
-    top = out_height - height
-    frame[:top] = _band(out_width, top, replace(overlay, sim_time=0.0))
-    frame[top:] = room[:, :out_width]
-    scale = out_width / 640
-    clock = f"{overlay.sim_time:.1f} s"
-    x, y = out_width - round(14 * scale), round(22 * scale)
-    _text(frame, clock, x, y, 12 * scale, MUTED, align="right")
+    high, wide = room.shape[:2]
+    width, height = frame_size((wide, high))
+    scale = high / _HEIGHT
+    frame = np.empty((height, width, 3), np.uint8)
+    frame[:] = PANEL
+    frame[:high, :wide] = room
+    frame[:, wide:] = _panel(width - wide, height, scale, replace(overlay, sim_time=0.0))
     if head is not None:
-        _inset(frame, head, top, scale)
+        _view(frame[:, wide:], head, scale)
+    clock = f"{overlay.sim_time:.1f} s"
+    x, y = width - round(_PAD * scale), round(_STEP * scale)
+    _text(frame, clock, x, y, 12 * scale, MUTED, align="right")
     return frame
 
 
-def _band_height(width: int) -> int:
-    """Return the band's height for a picture of that width."""
-    return round(BAND_HEIGHT * width / 640)
+def _panel_width(height: int) -> int:
+    """Return how wide the panel is beside a room view of that height."""
+    return round(height * 4 / 9)
+
+
+_VIEW, _STEP, _FIRST = 180, 204, 232  # from the panel's top: the view's end, two base lines
+_ROW = 1.3  # from base line to base line, of the size
 
 
 @lru_cache(maxsize=8)
-def _band(width: int, height: int, overlay: Overlay) -> np.ndarray:
-    """Return the band without its clock. Drawn once per change of what it says."""
-    band = np.full((height, width, 3), BAND, np.uint8)
-    scale, pad = width / 640, round(14 * width / 640)
-    bars_x = width - round(236 * scale)
-    band[-max(1, round(scale)) :] = TRACK
+def _panel(width: int, height: int, scale: float, overlay: Overlay) -> np.ndarray:
+    """Return the panel without view and clock. Drawn once per change of what it says."""
+    panel = np.full((height, width, 3), PANEL, np.uint8)
+    pad = round(_PAD * scale)
 
-    _text(band, overlay.instruction, pad, round(22 * scale), 14 * scale, INK, 600,
-          room=width - pad - round(130 * scale))  # fmt: skip
+    def lines(text: str, y: float, most: int, size: float, color: Color, weight: int) -> float:
+        wrapped = _wrapped(text, size * scale, weight, width - 2 * pad, most)
+        for i, line in enumerate(wrapped):
+            base = round((y + _ROW * size * i) * scale)
+            _text(panel, line, pad, base, size * scale, color, weight)
+        return y + _ROW * size * len(wrapped)
+
     if overlay.step:
-        _text(band, f"step {overlay.step}", width - round(72 * scale), round(22 * scale),
-              12 * scale, MUTED, align="right")  # fmt: skip
-
-    if overlay.skill:
-        x = pad
-        if overlay.outcome:
-            x = _chip(band, overlay.outcome, x, round(46 * scale), scale) + round(8 * scale)
-        _text(
-            band, overlay.skill, x, round(51 * scale), 16 * scale, INK, 700, room=bars_x - x - pad
-        )
-    _text(band, overlay.detail, pad, round(73 * scale), 12 * scale, MUTED, room=bars_x - 2 * pad)
-
+        _text(panel, f"step {overlay.step}", pad, round(_STEP * scale), 12 * scale, MUTED)
+    y = lines(overlay.instruction, _FIRST, 3, 15, INK, 600)
+    panel[round(y * scale), pad:-pad] = TRACK
+    y += 26
+    if overlay.outcome:
+        _chip(panel, overlay.outcome, pad, round(y * scale), scale)
+        y += 36
+    y = lines(overlay.skill, y, 2, 17, INK, 700) + 10
     rows = (
         ("language", overlay.p_lm, LANGUAGE),
         ("affordance", overlay.affordance, AFFORDANCE),
         ("product", overlay.product, PRODUCT),
     )
-    for row, (name, value, color) in enumerate(rows):
+    for name, value, color in rows:
         if value is not None:
-            _bar(band, name, value, color, bars_x, round((40 + 16 * row) * scale), scale)
-    band.setflags(write=False)
-    return band
+            _bar(panel, name, value, color, round(y * scale), scale)
+            y += 22
+    lines(overlay.detail, y + 8, 9 if overlay.product is None else 5, 13, MUTED, 400)
+    panel.setflags(write=False)
+    return panel
 
 
-def _bar(
-    band: np.ndarray, name: str, value: float, color: Color, x: int, y: int, scale: float
-) -> None:
+def _bar(panel: np.ndarray, name: str, value: float, color: Color, y: int, scale: float) -> None:
     """Draw one labelled bar whose middle is at height `y`: name, track, filling, number."""
-    left, length = x + round(72 * scale), round(106 * scale)
-    half = max(2, round(3 * scale))
-    _text(
-        band, name, left - round(8 * scale), y + round(4 * scale), 11 * scale, MUTED, align="right"
-    )
-    _pill(band, left, y - half, left + length, y + half, TRACK)
-    filled = round(length * min(max(value, 0.0), 1.0))
+    pad, right = round(_PAD * scale), panel.shape[1] - round(_PAD * scale)
+    left, end = pad + round(76 * scale), right - round(44 * scale)
+    half, base = max(2, round(3 * scale)), y + round(4 * scale)
+    _text(panel, name, pad, base, 12 * scale, MUTED)
+    _pill(panel, left, y - half, end, y + half, TRACK)
+    filled = round((end - left) * min(max(value, 0.0), 1.0))
     if filled >= 1:
-        _pill(band, left, y - half, left + max(filled, 2 * half), y + half, color)
-    _text(band, f"{value:.3f}", left + length + round(8 * scale), y + round(4 * scale), 11 * scale,
-          INK, 500)  # fmt: skip
+        _pill(panel, left, y - half, left + max(filled, 2 * half), y + half, color)
+    _text(panel, f"{value:.3f}", right, base, 12 * scale, INK, 500, align="right")
 
 
-def _chip(band: np.ndarray, outcome: str, x: int, y: int, scale: float) -> int:
-    """Draw the outcome as a coloured pill with its middle at height `y`; return its right end."""
-    size = 11 * scale
-    width = _width(outcome, size, 700) + round(16 * scale)
-    half = round(9 * scale)
-    _pill(band, x, y - half, x + width, y + half, CHIPS[outcome])
-    _text(band, outcome, x + round(8 * scale), y + round(4 * scale), size, BAND, 700)
-    return x + width
+def _chip(panel: np.ndarray, outcome: str, x: int, y: int, scale: float) -> None:
+    """Draw the outcome as a coloured pill with its middle at height `y`."""
+    size, half = 12 * scale, round(10 * scale)
+    width = _width(outcome, size, 700) + round(18 * scale)
+    _pill(panel, x, y - half, x + width, y + half, CHIPS[outcome])
+    _text(panel, outcome, x + round(9 * scale), y + round(4 * scale), size, PANEL, 700)
 
 
 def _pill(image: np.ndarray, x0: int, y0: int, x1: int, y1: int, color: Color) -> None:
@@ -149,20 +157,40 @@ def _pill(image: np.ndarray, x0: int, y0: int, x1: int, y1: int, color: Color) -
     cv2.line(image, (x0 + r, middle), (max(x1 - r, x0 + r), middle), color, 2 * r, cv2.LINE_AA)
 
 
-def _inset(frame: np.ndarray, head: np.ndarray, top: int, scale: float) -> None:
-    """Draw the head camera's view with a thin border and a caption, upper right below `top`."""
-    width = round(176 * scale)
-    height = round(width * head.shape[0] / head.shape[1])
-    margin, border, strip = round(12 * scale), max(1, round(1.5 * scale)), round(17 * scale)
-    x0, y0 = frame.shape[1] - margin - width, top + margin
+def _view(panel: np.ndarray, head: np.ndarray, scale: float) -> None:
+    """Draw the head camera's view with a caption into the panel's top."""
+    width, height = panel.shape[1], min(round(_VIEW * scale), panel.shape[0])
     shrinks = head.shape[1] > width
     small = cv2.resize(
         head, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     )
+    strip = round(18 * scale)
     small[-strip:] = (small[-strip:] * 0.35).astype(np.uint8)
-    _text(small, "head camera", round(7 * scale), height - round(5 * scale), 10.5 * scale, INK, 500)
-    frame[y0 - border : y0 + height + border, x0 - border : x0 + width + border] = INK
-    frame[y0 : y0 + height, x0 : x0 + width] = small
+    base = height - round(5 * scale)
+    _text(small, "head camera", round(_PAD * scale), base, 11 * scale, INK, 500)
+    panel[:height] = small
+
+
+def _wrapped(text: str, size: float, weight: int, room: int, most: int) -> list[str]:
+    """Return `text` in at most `most` lines that fit `room` pixels, the last one shortened."""
+    lines, words = [], text.split()
+    while words and len(lines) < most:
+        count = len(words) if len(lines) == most - 1 else 1
+        while count < len(words) and _width(" ".join(words[: count + 1]), size, weight) <= room:
+            count += 1
+        lines.append(_fitted(" ".join(words[:count]), size, weight, room))
+        words = words[count:]
+    return lines
+
+
+def _fitted(text: str, size: float, weight: int, room: int) -> str:
+    """Return `text`, shortened to `room` pixels."""
+    text = text[:200]  # more never fits, and measuring takes time
+    if _width(text, size, weight) <= room:
+        return text
+    while text and _width(text + "…", size, weight) > room:
+        text = text[:-1]
+    return text.rstrip() + "…"
 
 
 @lru_cache(maxsize=1)
@@ -185,15 +213,9 @@ def _text(
     color: Color,
     weight: int = 400,
     *,
-    room: int | None = None,
     align: Literal["left", "right"] = "left",
 ) -> None:
-    """Draw one line of text with its base line at `y`, shortened to `room` pixels."""
-    text = " ".join(text.split())
-    if room is not None and _width(text, size, weight) > room:
-        while text and _width(text + "…", size, weight) > room:
-            text = text[:-1]
-        text = text.rstrip() + "…"
+    """Draw one line of text with its base line at `y`."""
     if align == "right":
         x -= _width(text, size, weight)
     cv2.putText(image, text, (x, y), color, _font(), round(size), weight)

@@ -1,4 +1,4 @@
-"""The band tells what happens and covers nothing of the room but the head camera's corner."""
+"""The panel tells what happens beside the room, and never over it."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from embodied.overlay import CHIPS, Overlay, compose, frame_size
+from embodied.overlay import CHIPS, PANEL, Overlay, compose, frame_size
 
-ROOM = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
+ROOM = np.random.default_rng(0).integers(0, 255, (540, 720, 3), np.uint8)
 HEAD = np.full((120, 160, 3), (10, 200, 30), np.uint8)
-TOP = frame_size((640, 480))[1] - 480  # the band's height
 FULL = Overlay(
     "bring a sponge", 3, "pick up the sponge", 0.4, 0.9, 0.36, "running", "closing", 12.3
 )
 
 
-def test_the_room_stays_as_it_was_outside_the_inset() -> None:
-    assert np.array_equal(compose(ROOM, None, FULL)[TOP:], ROOM)
-    framed = compose(ROOM, HEAD, FULL)[TOP:]
-    changed = np.argwhere((framed != ROOM).any(-1))
-    assert changed[:, 0].max() < 480 // 3
-    assert changed[:, 1].min() > 640 * 2 // 3
-    assert (framed == HEAD[0, 0]).all(-1).sum() > 15_000, "the head camera is there"
+def panel(head: np.ndarray | None, overlay: Overlay) -> np.ndarray:
+    return compose(ROOM, head, overlay)[:, 720:]
 
 
-@pytest.mark.parametrize("room", [(640, 480), (321, 241), (1280, 720), (160, 120)])
+def test_nothing_covers_the_room() -> None:
+    assert np.array_equal(compose(ROOM, HEAD, FULL)[:, :720], ROOM)
+    assert (panel(HEAD, FULL) == HEAD[0, 0]).all(-1).sum() > 30_000, "the head camera is there"
+
+
+@pytest.mark.parametrize("room", [(720, 540), (321, 241), (1280, 720), (160, 120)])
 def test_frames_are_even_and_of_the_promised_size(room: tuple[int, int]) -> None:
     width, height = frame_size(room)
     frame = compose(np.zeros((room[1], room[0], 3), np.uint8), HEAD, FULL)
     assert frame.shape == (height, width, 3)
     assert width % 2 == height % 2 == 0
+
+
+def test_a_usual_camera_makes_a_usual_frame() -> None:
+    assert frame_size((720, 540)) == (960, 540)
 
 
 @pytest.mark.parametrize(
@@ -49,27 +52,27 @@ def test_frames_are_even_and_of_the_promised_size(room: tuple[int, int]) -> None
     ],
 )
 def test_every_field_shows(change: dict) -> None:
-    assert not np.array_equal(
-        compose(ROOM, None, FULL), compose(ROOM, None, replace(FULL, **change))
-    )
+    assert not np.array_equal(panel(None, FULL), panel(None, replace(FULL, **change)))
 
 
 @pytest.mark.parametrize("outcome", CHIPS)
-def test_the_outcome_has_its_colour(outcome) -> None:
-    band = compose(ROOM, None, Overlay("x", skill="find the sponge", outcome=outcome))[:TOP]
-    assert (band == CHIPS[outcome]).all(-1).sum() > 300
+def test_the_outcome_has_its_colour(outcome: str) -> None:
+    drawn = panel(None, Overlay("x", skill="find the sponge", outcome=outcome))
+    assert (drawn == CHIPS[outcome]).all(-1).sum() > 300
 
 
 def test_long_and_strange_texts_stay_in_their_place() -> None:
-    short = compose(ROOM, None, replace(FULL, skill="a", detail="b", instruction="c"))
     long = replace(FULL, skill="日本 ☃ é " * 40, detail="w" * 500, instruction="m\n\x00" * 400)
-    framed = compose(ROOM, None, long)
-    assert np.array_equal(framed[30:TOP, 420:], short[30:TOP, 420:]), "the bars stay legible"
-    assert np.array_equal(framed[:30, 560:], short[:30, 560:]), "step and clock too"
+    drawn = panel(HEAD, long)
+    assert np.array_equal(drawn[:205], panel(HEAD, FULL)[:205]), "view, step and clock as ever"
+    assert (drawn[:, -10:][205:] == PANEL).all(), "a margin stays free"
+    assert (drawn[-14:] == PANEL).all(), "and the room that players lay their controls over"
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.0, 1.0, 7.0])
 def test_bars_stay_on_their_track(value: float) -> None:
-    band = compose(ROOM, None, Overlay("x", p_lm=value, affordance=value, product=value))
-    left = band[30 : TOP - 1, :400]
-    assert np.array_equal(left, np.full_like(left, band[40, 0]))
+    drawn = panel(None, Overlay("x", p_lm=value, affordance=value, product=value))
+    without = panel(None, Overlay("x"))
+    changed = np.argwhere((drawn != without).any(-1))
+    assert changed[:, 1].min() >= 13
+    assert changed[:, 1].max() < 240 - 10
