@@ -5,13 +5,15 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from types import FrameType
-from typing import TypeVar
+from types import FrameType, TracebackType
+from typing import Any, Self, TypeVar
 
-from embodied.errors import EmbodiedError
+from embodied.errors import EmbodiedError, UsageError
+from embodied.text import printable
 
 Cfg = TypeVar("Cfg")
 INTERRUPTED = 130
+SEEDS = (0, 2**31 - 1)  # what every generator below takes, with room for offsets
 
 
 def command(
@@ -52,7 +54,7 @@ def guarded(body: Callable[[], int | None]) -> int:
     try:
         return body() or 0
     except EmbodiedError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -63,6 +65,71 @@ def guarded(body: Callable[[], int | None]) -> int:
     finally:
         if previous is not None:
             signal.signal(signal.SIGTERM, previous)
+
+
+def check_range(flag: str, value: int, low: int, high: int | None = None) -> None:
+    """Refuse a number that a flag cannot have.
+
+    Raises:
+        UsageError: it is below `low`, or above `high`.
+    """
+    if value < low or (high is not None and value > high):
+        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise UsageError(f"--{flag} must be {bounds}, not {value}.")
+
+
+class Interrupts:
+    """Ctrl-C and SIGTERM at times that suit: the first one raises KeyboardInterrupt, once.
+
+    Between `hold` and `release` it is kept waiting, and from the first one or from `close` on all
+    are ignored, so that an impatient second Ctrl-C does not interrupt the closing of files.
+    Elsewhere than in the main thread signals are somebody else's, and nothing happens here.
+    """
+
+    def __init__(self) -> None:
+        self._held = self._pending = self._over = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Take the signals over."""
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._arrived)
+        except ValueError:
+            self._previous.clear()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Give them back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def hold(self) -> None:
+        """Keep a signal waiting from now on."""
+        self._held = True
+
+    def release(self) -> None:
+        """Let them through again; raises KeyboardInterrupt if one is waiting."""
+        self._held = False
+        if self._pending:
+            self._arrived(signal.SIGINT, None)
+
+    def close(self) -> None:
+        """Ignore all from now on."""
+        self._over = True
+
+    def _arrived(self, signum: int, frame: FrameType | None) -> None:
+        if self._over:
+            return
+        self._pending = True
+        if not self._held:
+            self._over = True
+            raise KeyboardInterrupt
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -101,9 +101,10 @@ class RunConsole:
             )
         )
         names = f"  {'skill':<{LABEL_WIDTH}} {'language':>8}  {'affordance':>10}  {'product':>7}"
-        self._print(Text(names, style="dim"))
-        shown = list(rows[:top])
+        shown = wanted(rows)[:top] if refusal else list(rows[:top])
         shown += [row for row in rows[top:] if row.label == chosen]
+        if shown:
+            self._print(Text(names, style="dim"))
         for row in shown:
             self._print(self._row(row, row.label == chosen))
         if refusal:
@@ -231,6 +232,15 @@ class RunConsole:
         """Print a line; in a terminal long ones wrap at words, elsewhere they stay whole."""
         text.rstrip()
         self.console.print(text, soft_wrap=not self.console.is_terminal)
+
+
+def wanted(rows: Sequence[RowLike]) -> list[RowLike]:
+    """The rows that tell why nothing was chosen: what language wants, likeliest first.
+
+    Not `done`, which leads where nothing fits, and would say the opposite.
+    """
+    meant = [row for row in rows if row.p_lm >= 0.01 and row.label != "done"]
+    return sorted(meant, key=lambda row: -row.p_lm)
 
 
 def _one_line(text: str) -> str:

@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import re
-import shlex
 import sys
 import tempfile
 import unicodedata
@@ -26,6 +25,7 @@ from typing import IO, Any
 import yaml
 
 from embodied.errors import EnvironmentFault, UsageError
+from embodied.text import shell_line
 
 # The distributions whose versions can change what a run does.
 DISTRIBUTIONS = (
@@ -119,7 +119,7 @@ def describe_run(folder: Path, config: Any, argv: Sequence[str] | None = None) -
     write_text(folder / "config.yaml", yaml.safe_dump(plain(config), sort_keys=False))
     write_json(folder / "system.json", system_facts())
     # Last: its presence is what marks the folder as taken.
-    write_text(folder / "command.txt", shlex.join(words) + "\n")
+    write_text(folder / "command.txt", shell_line(words) + "\n")
 
 
 def typed_command(orig_argv: Sequence[str]) -> list[str]:

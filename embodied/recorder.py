@@ -7,28 +7,32 @@ every decision. Without a working GL the run goes on without a video and says ho
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from embodied.console import RunConsole
 from embodied.episode import Listener, Result
 from embodied.errors import EnvironmentFault
 from embodied.overlay import Overlay, compose, frame_size
+from embodied.suites import Start
 from embodied.tasks.labels import SkillCall
 from embodied.trace import Trace
 from embodied.video import VideoWriter
 from embodied.world.facts import Facts
 from embodied.world.kitchen import Kitchen
 from embodied.world.scene import CONTROL_DT
-from planners.model import Prompt, Question
+from planners.model import LanguageModel, Prompt, Question, describe
 from planners.saycan import Decision
 from policies.execute import Outcome
 
 STRIDE = 2  # control steps a frame
 FPS = 1 / (STRIDE * CONTROL_DT)
-ROOM, HEAD = (640, 480), (240, 180)
+ROOM, HEAD = (720, 540), (240, 180)
 _HOLD, _END = 6, 18  # frames that a decision and the end are held
-_ROWS = 12  # labels of a decision that the log keeps
+
+Word = Literal["success", "failure", "interrupted"]
 
 
 class Film:
@@ -103,20 +107,33 @@ class Recorder(Listener):
         self.sim_time = 0.0
         self._began = 0.0
         self._wall = time.monotonic()
+        self._running: tuple[int, SkillCall] | None = None
 
     def _video_time(self) -> dict[str, float]:
         return {} if self.film.time is None else {"video_time": self.film.time}
 
-    def opening(self, kitchen: Kitchen) -> None:
-        """The first frame, before anything is decided."""
+    def opening(
+        self, instruction: str, kitchen: Kitchen, scene: Start, model: LanguageModel, seed: int
+    ) -> None:
+        """The first event and the first frame, before anything is decided."""
+        self.trace.emit(
+            "run_started", instruction=instruction, seed=seed, llm=model.name,
+            objects=scene.objects, robot_at=scene.robot_at, facts=kitchen.facts().to_json(),
+        )  # fmt: skip
+        self.console.header(
+            instruction,
+            {"language model": describe(model), "seed": seed, "video": self.film.reason},
+        )
         self.film.shoot(0.0)
         self.film.hold(_HOLD, 0.0)
 
     def decided(self, step: int, prompt: Prompt, decision: Decision) -> None:
         """See `Listener.decided`."""
         chosen = decision.chosen.label if decision.chosen else None
-        rows = list(decision.rows[:_ROWS])
-        rows += [row for row in decision.rows[_ROWS:] if row.label == chosen]
+        rows = [
+            {name: value for name, value in vars(row).items() if (name, value) != ("memory", 1.0)}
+            for row in decision.rows
+        ]
         self.trace.emit(
             "decision", step=step, rows=rows, n_labels=len(decision.rows), chosen=chosen,
             refusal=decision.refusal, question=decision.question, prompt=prompt.text,
@@ -133,8 +150,9 @@ class Recorder(Listener):
         )
         if decision.refusal:
             self.film.overlay = replace(
-                self.film.overlay, step=step, skill="refused", detail=decision.refusal
-            )
+                self.film.overlay, step=step, skill="", outcome="refused", detail=decision.refusal,
+                p_lm=None, affordance=None, product=None,
+            )  # fmt: skip
             self.film.hold(_END, self.sim_time)
 
     def asked(self, step: int, question: Question, answer: str | None) -> None:
@@ -144,8 +162,9 @@ class Recorder(Listener):
         )
         self.console.asked(question.text, answer)
         self.film.overlay = replace(
-            self.film.overlay, step=step, skill="asking", detail=question.text, outcome=""
-        )
+            self.film.overlay, step=step, skill="asking", detail=question.text, outcome="",
+            p_lm=None, affordance=None, product=None,
+        )  # fmt: skip
         self.film.hold(_END, self.sim_time)
 
     def heard(self, step: int, text: str) -> None:
@@ -155,6 +174,8 @@ class Recorder(Listener):
 
     def started(self, step: int, call: SkillCall, decision: Decision) -> None:
         """See `Listener.started`."""
+        self._began, self._wall = self.sim_time, time.monotonic()
+        self._running = step, call
         self.trace.emit(
             "skill_started", step=step, label=call.label, family=call.family,
             sim_time=self.sim_time, **self._video_time(),
@@ -166,7 +187,6 @@ class Recorder(Listener):
             product=row.product, outcome="running", detail="",
         )  # fmt: skip
         self.film.hold(_HOLD, self.sim_time)
-        self._began, self._wall = self.sim_time, time.monotonic()
 
     def stepped(self, seconds: float) -> None:
         """See `Listener.stepped`."""
@@ -177,20 +197,34 @@ class Recorder(Listener):
     def ended(self, step: int, call: SkillCall, outcome: Outcome, facts: Facts) -> None:
         """See `Listener.ended`."""
         word = "success" if outcome.success else "failure"
-        seconds = outcome.steps * CONTROL_DT
-        self.sim_time = self._began + seconds
+        self.sim_time = self._began + outcome.steps * CONTROL_DT
+        self._end(word, outcome.reason, facts)
+
+    def _end(self, word: Word, reason: str, facts: Facts) -> None:
+        """Records how the running skill ended, at the present simulated time."""
+        assert self._running is not None
+        step, call = self._running
+        seconds = self.sim_time - self._began
         self.trace.emit(
-            "skill_ended", step=step, label=call.label, outcome=word, reason=outcome.reason,
-            sim_time=self.sim_time, sim_seconds=seconds, control_steps=outcome.steps, facts=facts.to_json(),
-            **self._video_time(), wall={"seconds": time.monotonic() - self._wall},
+            "skill_ended", step=step, label=call.label, outcome=word, reason=reason,
+            sim_time=self.sim_time, sim_seconds=seconds, control_steps=round(seconds / CONTROL_DT),
+            facts=facts.to_json(), **self._video_time(),
+            wall={"seconds": time.monotonic() - self._wall},
         )  # fmt: skip
-        self.console.skill_ended(call.label, word, outcome.reason, seconds)
-        self.film.overlay = replace(self.film.overlay, outcome=word, detail=outcome.reason)
+        self._running = None
+        self.console.skill_ended(call.label, word, reason, seconds)
+        self.film.overlay = replace(self.film.overlay, outcome=word, detail=reason)
         self.film.hold(_HOLD, self.sim_time)
 
     def finish(self, result: Result, facts: Facts, wall_seconds: float) -> None:
         """The last frame and the last event; the video is closed."""
-        self.film.overlay = replace(self.film.overlay, detail=result.verdict.replace("_", " "))
+        self.console.close()
+        if self._running is not None:  # Ctrl-C or an error in its midst
+            self._end("interrupted", result.reason, facts)
+        self.film.overlay = replace(
+            self.film.overlay, skill="", outcome=result.verdict.replace("_", " "),
+            detail=result.reason, p_lm=None, affordance=None, product=None,
+        )  # fmt: skip
         self.film.hold(_END, self.sim_time)
         self.film.close()
         self.trace.emit(
@@ -199,3 +233,10 @@ class Recorder(Listener):
             wall={"seconds": wall_seconds, "real_time_factor": self.sim_time / max(wall_seconds, 1e-9)},
         )  # fmt: skip
         self.trace.close()
+
+    def verdict(self, result: Result, wall_seconds: float, paths: Mapping[str, Path]) -> None:
+        """Tells the terminal how the run ended, how fast it was, and where its files are."""
+        self.console.verdict(
+            result.verdict, result.reason, sim_seconds=self.sim_time, wall_seconds=wall_seconds,
+            paths={name: path for name, path in paths.items() if path.exists()},
+        )  # fmt: skip

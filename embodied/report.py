@@ -25,6 +25,7 @@ from markupsafe import Markup
 from embodied import cli
 from embodied.errors import UsageError
 from embodied.outputs import write_text
+from embodied.text import printable
 from embodied.trace import Event, load_trace
 
 Kind = TypeVar("Kind", list, dict)
@@ -42,6 +43,7 @@ VERDICTS = {
     "error": ("Error", "bad"),
     "": ("Unfinished", "warn"),
 }
+SHOWN = 12  # labels of a decision on the page; the log has them all
 TONES = {"success": "good", "failure": "bad"}
 
 
@@ -72,8 +74,9 @@ def render_report(folder: str | Path) -> Path:
 def _page(folder: Path, events: Sequence[Event]) -> str:
     """Return the page for the events of `folder`."""
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )  # fmt: skip
     environment.filters["seconds"] = lambda value: f"{value:.1f} s"
     sources = files("embodied") / "templates"
     script = (sources / "report.js").read_text(encoding="utf-8")
@@ -128,13 +131,16 @@ def _step(events: Sequence[Event], decision: Event) -> dict[str, Any]:
     seconds = max(_number(ended.get("sim_seconds")), 0.0)
     # The film holds its picture at decisions, so a skill may last longer there than in the world.
     stop = max(_time(ended), start) if "video_time" in ended else start + seconds
+    rows = [row for row in _of(list, decision.get("rows")) if isinstance(row, dict)]
+    if decision.get("refusal"):  # what language wanted; `done` leads there, which misleads
+        rows = [row for row in rows if row.get("label") != "done"]
+        rows.sort(key=lambda row: -_number(row.get("p_lm")))
+    shown = [row for i, row in enumerate(rows) if i < SHOWN or row.get("label") == chosen]
     return {
         "number": number,
         "chosen": str(chosen) if chosen else None,
         "refusal": str(decision.get("refusal") or ""),
-        "rows": [
-            _row(row, chosen) for row in _of(list, decision.get("rows")) if isinstance(row, dict)
-        ],
+        "rows": [_row(row, chosen) for row in shown],
         "n_labels": decision.get("n_labels"),
         "prompt": str(decision.get("prompt") or ""),
         "calls": _number(decision.get("calls")),

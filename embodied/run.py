@@ -50,11 +50,14 @@ class RunCfg:
 
 def run(cfg: RunCfg) -> int:
     """Carries out the command; returns the exit code."""
-    if not cfg.instruction.strip():
-        raise UsageError(
-            'The instruction is empty; say what to do, e.g. embodied run "bring a sponge".'
-        )
+    _check(cfg)
+    with cli.Interrupts() as interrupts:
+        return _run(cfg, interrupts)
+
+
+def _run(cfg: RunCfg, interrupts: cli.Interrupts) -> int:
     began = time.monotonic()
+    interrupts.hold()  # an import that is interrupted may call it an ImportError
     from embodied.console import RunConsole
     from embodied.episode import Result, run_episode
     from embodied.recorder import Film, Recorder
@@ -62,33 +65,26 @@ def run(cfg: RunCfg) -> int:
     from embodied.scenes import build, load_scene
     from embodied.trace import Trace
     from planners import load_language_model
-    from planners.model import describe
     from planners.saycan import SayCan
     from policies.execute import Executor
     from policies.library import load_library
     from policies.values import Values
 
+    interrupts.release()
+    # all that can be refused is looked at before anything is created
     library = load_library({name: path for name, path in vars(cfg.skills).items() if path})
-    scene = load_scene(cfg.scene)
-    planner = SayCan(load_language_model(cfg.llm))
+    scene, planner = load_scene(cfg.scene), SayCan(load_language_model(cfg.llm))
+    kitchen = build(scene, cfg.seed, visuals=cfg.video)
+    executor, result = Executor(kitchen, library), Result("error", "stopped by an error")
+    values = Values(library, executor.map)
+    interrupts.hold()  # a folder that exists gets its log and its report
     folder = outputs.new_run_folder("run", cfg.instruction, cfg.out)
     outputs.describe_run(folder, cfg)
-    kitchen = build(scene, cfg.seed, visuals=cfg.video)
-    executor, console = Executor(kitchen, library), RunConsole()
     film = Film(kitchen, folder / "rollout.mp4", cfg.instruction, cfg.video)
-    recorder = Recorder(Trace(folder / "events.jsonl"), film, console)
-    console.header(
-        cfg.instruction,
-        {"language model": describe(planner.model), "seed": cfg.seed, "video": film.reason},
-    )
-    recorder.trace.emit(
-        "run_started", instruction=cfg.instruction, seed=cfg.seed, llm=planner.model.name,
-        objects=scene.objects, robot_at=scene.robot_at, facts=kitchen.facts().to_json(),
-    )  # fmt: skip
-    result = Result("error", "stopped by an error")
+    recorder = Recorder(Trace(folder / "events.jsonl"), film, RunConsole())
     try:
-        recorder.opening(kitchen)
-        values = Values(library, executor.map)
+        recorder.opening(cfg.instruction, kitchen, scene, planner.model, cfg.seed)
+        interrupts.release()
         result = run_episode(
             cfg.instruction, kitchen, planner, values, executor.run, cfg.max_skills, recorder,
             families=library,
@@ -96,15 +92,20 @@ def run(cfg: RunCfg) -> int:
     except KeyboardInterrupt:
         result = Result("interrupted", "stopped by Ctrl-C")
     finally:
-        console.close()
+        interrupts.close()
         recorder.finish(result, kitchen.facts(), time.monotonic() - began)
         report = render_report(folder)
-    wall = time.monotonic() - began
-    paths = {"video": film.path, "report": report} if film.path.exists() else {"report": report}
-    console.verdict(
-        result.verdict, result.reason, sim_seconds=recorder.sim_time, wall_seconds=wall, paths=paths
-    )
+    recorder.verdict(result, time.monotonic() - began, {"video": film.path, "report": report})
     return EXIT[result.verdict]
+
+
+def _check(cfg: RunCfg) -> None:
+    if not cfg.instruction.strip():
+        raise UsageError(
+            'The instruction is empty; say what to do, e.g. embodied run "bring a sponge".'
+        )
+    cli.check_range("seed", cfg.seed, *cli.SEEDS)
+    cli.check_range("max-skills", cfg.max_skills, 1)
 
 
 def main(argv: list[str] | None = None) -> int:

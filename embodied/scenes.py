@@ -33,6 +33,17 @@ def load_scene(path: Path | None) -> Start:
     source = path or files("sim_assets").joinpath("scenes/home.yaml")
     try:
         found: Any = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"The scene {source} cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(
+            f"There is no scene to be read at {source} ({error.strerror}); give --scene a file in "
+            "the form of a suite item's start, or leave it out for the home scene."
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "no text"
+        raise UsageError(
+            f"{source}{line}: this is not valid YAML ({reason}); mend it, or leave --scene out "
+            "for the home scene."
+        ) from error
     return parse_start(found, str(source))

@@ -171,12 +171,6 @@ def normalise(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum())
 
 
-def no_such_object(name: str, known: Sequence[str] = ()) -> str:
-    """Refusal: the catalogue of this kitchen has no such thing."""
-    tail = f" It knows: {', '.join(known)}." if known else ""
-    return f"This kitchen has no {name}.{tail}"
-
-
 def not_in_scene(name: str, facts: Facts) -> str:
     """Refusal: the kitchen knows it, but there is none (or not enough) here now."""
     here = ", ".join(facts.instances) or "nothing"

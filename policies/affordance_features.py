@@ -60,8 +60,15 @@ def place_features(
 
 
 def repeat(state: State, count: int) -> State:
-    """The state of one simulation as `count` equal rows, without copying."""
+    """The state of one simulation as `count` equal rows, without copying.
+
+    An empty scene gets an object of zeros, so that a goal's index has something to point at; what
+    is read of it is masked, since nothing is present.
+    """
     values = {field.name: getattr(state, field.name) for field in fields(state)}
+    if not state.object_pos.shape[1]:
+        for name, width in (("pos", 3), ("quat", 4), ("vel", 3), ("spin", 3)):
+            values[f"object_{name}"] = torch.zeros(1, 1, width)
     return State(**{name: value.expand(count, *value.shape[1:]) for name, value in values.items()})
 
 

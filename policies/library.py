@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from policies.affordance import Affordance
 from policies.skill import Skill
 
 SHIPPED = Path(__file__).parent / "skills"
@@ -12,10 +13,11 @@ SHIPPED = Path(__file__).parent / "skills"
 
 
 def load_library(folders: Mapping[str, Path] | None = None) -> dict[str, Skill]:
-    """All families' skills; `folders` replaces single ones.
+    """All families' skills; `folders` replaces single ones. Their success heads are checked too.
 
     Raises:
-        UsageError: a folder is no skill, or a skill of another family than it is given for.
+        UsageError: a folder is no skill, a skill of another family than it is given for, or one
+            whose success head is missing or damaged.
     """
     from embodied.errors import UsageError
     from embodied.tasks import registry
@@ -26,7 +28,10 @@ def load_library(folders: Mapping[str, Path] | None = None) -> dict[str, Skill]:
         skill = Skill.load(chosen.get(family, SHIPPED / family))
         if skill.card.family != family:
             raise UsageError(
-                f"{skill.folder} holds a skill for {skill.card.family}, not for {family}."
+                f"{skill.folder} holds a skill for {skill.card.family}, not for {family}; give it "
+                f"as --skills.{skill.card.family}, or leave --skills.{family} out to use the "
+                "shipped one."
             )
+        Affordance.load(skill)  # what is damaged is refused before anything has begun
         library[family] = skill
     return library

@@ -112,7 +112,12 @@ def read_card(folder: Path) -> SkillCard:
             "'python -m embodied.train' or leave --skills out to use the shipped ones."
         ) from error
     except ValidationError as error:
-        raise UsageError(f"{folder / CARD} is not a valid skill card: {error}") from error
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(
+            f"{folder / CARD} is not a valid skill card ({f'{where}: ' if where else ''}"
+            f"{first['msg']}); copy the skill folder again or train it anew."
+        ) from error
 
 
 def load_checked(folder: Path, card: SkillCard, name: str) -> dict[str, torch.Tensor]:

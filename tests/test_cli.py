@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,29 @@ def test_sigterm_ends_like_ctrl_c_and_the_old_handler_comes_back() -> None:
 
     assert cli.command(Cfg, body, [], prog="embodied test") == 130
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_held_back_interruptions_come_once_and_closing_is_never_interrupted() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with cli.Interrupts() as interrupts:
+        interrupts.hold()
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.release()
+        os.kill(os.getpid(), signal.SIGINT)  # the second one is ignored
+    with pytest.raises(KeyboardInterrupt), cli.Interrupts():
+        os.kill(os.getpid(), signal.SIGTERM)
+    with cli.Interrupts() as interrupts:
+        interrupts.close()
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(("value", "fine"), [(0, False), (1, True), (9, True), (10, False)])
+def test_numbers_are_checked_with_their_bounds(value: int, fine: bool) -> None:
+    refused = pytest.raises(UsageError, match=f"--jobs must be from 1 to 9, not {value}")
+    with nullcontext() if fine else refused:
+        cli.check_range("jobs", value, 1, 9)
 
 
 def test_flags_reach_the_body_and_unknown_ones_are_usage_errors(capsys) -> None:

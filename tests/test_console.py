@@ -54,6 +54,21 @@ def test_a_pipe_gets_plain_lines_with_every_fact() -> None:
         assert fact in text
 
 
+def test_a_refusal_shows_what_was_wanted_and_never_done() -> None:
+    out = io.StringIO()
+    run = RunConsole(Console(file=out, width=80, highlight=False))
+    rows = [
+        Row("done", 0.6, 1.0, 0.6),
+        Row("go to the user", 0.0, 1.0, 0.0),
+        Row("pick up the tea", 0.4, 0.0, 0.0),
+    ]
+    run.decision(1, rows, None, seconds=0.1, n_labels=3, refusal="It is out of reach.")
+    told = out.getvalue()
+    assert "pick up the tea" in told
+    assert "done" not in told
+    assert "go to the user" not in told
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_the_table_fits_80_columns_without_shortening(terminal: bool) -> None:
     lines = [Text.from_ansi(line).plain for line in show(terminal=terminal).splitlines()]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from embodied import report
 from embodied.errors import UsageError
+from embodied.text import obeyed
 from embodied.trace import Trace
 
 EVIL = "</title></pre><script>alert(1)</script><img src=x onerror=alert(2)>\"' onclick='x'{{7*7}}"
@@ -112,6 +113,13 @@ def test_the_timeline_follows_the_video_where_its_time_is_known(tmp_path: Path) 
     assert page.attributes("data-t") == ["1.0", "6.0", "1.0", "6.0"]
     spans = [attrs["style"] for tag, attrs in page.tags if attrs.get("class") == "segment good"]
     assert spans == ["left:12.500%;width:37.500%", "left:75.000%;width:25.000%"]
+
+
+def test_control_characters_are_shown_and_not_written(tmp_path: Path) -> None:
+    write_run(tmp_path, text="a\x1b[31m\x07\x9b\u202eb")
+    page = report.render_report(tmp_path).read_text(encoding="utf-8")
+    assert not any(map(obeyed, page.replace("\n", "")))
+    assert "a\ufffd[31m\ufffd\ufffd\ufffdb" in page
 
 
 def test_nothing_in_the_log_becomes_markup(tmp_path: Path) -> None:

@@ -99,8 +99,9 @@ class EmbeddedModel:
         stuck = [h for h in found if h.problem is not None]
         if sum(h.weight for h in stuck) < REFUSE:
             return None
+        known = [item.name for item in self.interpreter.kinds]
         problem = max(stuck, key=lambda h: h.weight).problem
-        return None if problem is None else reason(problem, prompt.facts)
+        return None if problem is None else reason(problem, prompt.facts, known)
 
     def hypotheses(self, instruction: str, first: Facts, drawer: bool = False) -> list[Hypothesis]:
         """What the instruction may mean in the scene it was said in, likeliest first.
@@ -119,14 +120,15 @@ def drawer_in(calls: Sequence[SkillCall]) -> bool:
     return opens({call.family for call in calls})
 
 
-def reason(problem: Problem, facts: Facts) -> str:
-    """One sentence or two that say what stands in the way."""
+def reason(problem: Problem, facts: Facts, known: Sequence[str]) -> str:
+    """One sentence or two that say what stands in the way. known: the kinds of things there are."""
     about = problem.about.strip(" ,.;:?!")
     match problem.what:
         case "absent" | "few":
             return not_in_scene(about, facts)
         case "unknown":
-            return f"Nothing in this kitchen's catalogue fits “{about}”."
+            names = ", ".join(known)
+            return f"Nothing in this kitchen's catalogue fits “{about}”. It knows: {names}."
         case "place":
             return f"This kitchen has no place that “{about}” could mean."
         case "drawer":

@@ -64,6 +64,14 @@ def test_absent_shut_away_and_thrown_away_things_are_out_of_reach(library: dict)
     assert absent.max() < 0.05
 
 
+def test_in_an_empty_kitchen_nothing_can_be_picked_or_placed(library: dict) -> None:
+    kitchen = Kitchen([], seed=2)
+    kitchen.arrange({}, "user")
+    calls = labels.pick_up("sponge"), labels.place("sponge", "table"), labels.find("sponge")
+    assert worth(library, kitchen, *calls).max() < 0.05
+    assert worth(library, kitchen, labels.go_to("table"))[0] > 0.9
+
+
 def test_all_labels_at_once_equal_one_by_one(library: dict) -> None:
     kitchen = Kitchen(["sponge", "apple"], seed=2)
     kitchen.arrange({"sponge": "table", "apple": "far counter"}, "user")
