@@ -40,7 +40,7 @@ class Generate:
         """See `SayCan.decide`."""
         began, asked, tokens = time.perf_counter(), 0, 0
         if self.plan is None:
-            refusal = self.model.refuse(prompt)
+            refusal = self.model.refuse(prompt, calls)
             if refusal is not None:
                 return Decision((), None, refusal, time.perf_counter() - began, 0, 0)
             self.plan, asked, tokens = self.write(prompt, calls)

@@ -37,13 +37,20 @@ class TapedModel:
         self.tape.written += said["written"]
         return Scores(np.array(said["logp"]), said["tokens"], said["calls"], said["written"])
 
-    def refuse(self, prompt: Prompt) -> str | None:
+    def refuse(self, prompt: Prompt, calls: Sequence[SkillCall]) -> str | None:
         """See `CanRefuse.refuse`; None of a model that cannot."""
-        return self.tape.ask("refuse", prompt, (), lambda: self._refuse(prompt))
+        return self.tape.ask(
+            "refuse", prompt, [call.label for call in calls], lambda: self._refuse(prompt, calls)
+        )
 
-    def question(self, prompt: Prompt) -> Question | None:
+    def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
         """See `CanAsk.question`; None of a model that cannot."""
-        said = self.tape.ask("question", prompt, (), lambda: self._question(prompt))
+        said = self.tape.ask(
+            "question",
+            prompt,
+            [call.label for call in calls],
+            lambda: self._question(prompt, calls),
+        )
         return None if said is None else Question(said["text"], tuple(said["choices"]))
 
     def write(self, prompt: Prompt) -> tuple[str, int] | None:
@@ -65,11 +72,11 @@ class TapedModel:
             "written": scores.written,
         }  # fmt: skip
 
-    def _refuse(self, prompt: Prompt) -> str | None:
-        return self.model.refuse(prompt) if isinstance(self.model, CanRefuse) else None
+    def _refuse(self, prompt: Prompt, calls: Sequence[SkillCall]) -> str | None:
+        return self.model.refuse(prompt, calls) if isinstance(self.model, CanRefuse) else None
 
-    def _question(self, prompt: Prompt) -> Question | None:
-        return self.model.question(prompt) if isinstance(self.model, CanAsk) else None
+    def _question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
+        return self.model.question(prompt, calls) if isinstance(self.model, CanAsk) else None
 
     def _write(self, prompt: Prompt) -> tuple[str, int] | None:
         return self.model.write(prompt) if isinstance(self.model, CanWrite) else None
