@@ -16,6 +16,7 @@ VERBS = {
     "run": "carry out one instruction; leaves a video, an event log and a report page",
     "train": "train a skill with PPO and evaluate it",
     "evaluate": "run a suite of instructions and count what succeeded",
+    "generate": "write suite items, by grammar or by a language model",
     "eureka": "let a language model write and improve rewards",
     "report": "render a run folder's report.html again",
     "bench": "measure speed side by side; fit a language model's temperature",

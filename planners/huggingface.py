@@ -136,6 +136,33 @@ class HuggingFace:
         logp = normalise(np.asarray(values), self.cfg.temperature)
         return Scores(logp, tokens, passes)
 
+    def generate(self, text: str, max_tokens: int) -> str:
+        """See `CanGenerate`: the likeliest continuation, or answer of a chat model.
+
+        Raises:
+            UsageError: text and answer together are longer than the model's context.
+        """
+        if self.chat:
+            ask = [{"role": "user", "content": text}]
+            text = self.tokenizer.apply_chat_template(
+                ask, add_generation_prompt=True, tokenize=False, enable_thinking=False
+            )
+        ids = torch.tensor([[*self._opening, *self._encode(text)]], device=self.model.device)
+        room = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
+        size = ids.shape[1] + max_tokens
+        if size > room:
+            raise UsageError(f"{self.name} reads {room} tokens at once, and this takes {size}.")
+        pad = self.tokenizer.pad_token_id
+        with torch.inference_mode():
+            made = self.model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=max_tokens,
+                do_sample=False,
+                pad_token_id=self.tokenizer.eos_token_id if pad is None else pad,
+            )
+        return self.tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True)
+
     def text(self, prompt: Prompt, shots: int | None = None) -> str:
         """Exactly what the model reads before a label, special tokens of the template included."""
         if not self.chat:

@@ -151,6 +151,15 @@ class CanWrite(Protocol):
 
 
 @runtime_checkable
+class CanGenerate(Protocol):
+    """A model that writes text."""
+
+    def generate(self, text: str, max_tokens: int) -> str:
+        """What it answers to `text`, at most so many tokens; the same text, the same answer."""
+        ...
+
+
+@runtime_checkable
 class CanDescribe(Protocol):
     """A model that chooses how to score."""
 

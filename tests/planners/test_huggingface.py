@@ -20,7 +20,7 @@ from embodied.world.facts import Facts
 from planners import load_language_model
 from planners import prompt as prompts
 from planners.huggingface import HuggingFace, HuggingFaceCfg
-from planners.model import Prompt, Step
+from planners.model import CanGenerate, Prompt, Step
 from planners.scoring import Reader, one_by_one
 
 FACTS = Facts({"sponge": "table", "coke can": "user", "coke can#2": "user"}, robot_at="table")
@@ -236,3 +236,26 @@ def test_a_folder_without_a_model_is_a_usage_error(tmp_path):
         load_language_model(f"hf:{tmp_path}")
     with pytest.raises(UsageError, match="no such folder"):
         load_language_model(f"hf:{tmp_path}/nowhere")
+
+
+def test_it_writes_text_up_to_a_limit_and_the_same_again(model, tokenizer):
+    back_end = HuggingFace(model, tokenizer)
+    assert isinstance(back_end, CanGenerate)
+    said = back_end.generate("Scene: table: apple.", 12)
+    assert said == back_end.generate("Scene: table: apple.", 12)
+    longer = back_end.generate("Scene: table: apple.", 24)
+    assert longer.startswith(said.rstrip("\ufffd")) and len(longer) > len(said)
+
+
+def test_what_it_writes_continues_the_likeliest_way(llama, tokenizer):
+    text = "Scene: table: apple."
+    ids = torch.tensor([tokenizer(text)["input_ids"]])
+    with torch.inference_mode():
+        first = int(llama(ids).logits[0, -1].argmax())
+    assert HuggingFace(llama, tokenizer).generate(text, 1) == tokenizer.decode([first])
+
+
+def test_a_text_that_is_too_long_is_told(tokenizer):
+    back_end = HuggingFace(make("llama", len(tokenizer), 1024), tokenizer)
+    with pytest.raises(UsageError, match="reads 1024 tokens at once, and this takes"):
+        back_end.generate("apple " * 1000, 100)
