@@ -17,7 +17,7 @@ from planners.model import SUCCESS, Step, in_front
 from planners.solver import Solution, solve
 
 FOLDER = files("sim_assets").joinpath("suites")
-MEASURED = ("families", "refuse", "ask", "logic", "long", "disturbed")
+MEASURED = ("families", "refuse", "ask", "logic", "long", "disturbed", "amend")
 SUITES: dict[str, Suite] = {
     name: load_suite(str(FOLDER.joinpath(f"{name}.yaml"))) for name in MEASURED
 }
@@ -51,7 +51,7 @@ def test_what_can_be_done_has_a_plan_with_room_to_spare(item: SuiteItem):
     calls = plan(item).calls
     assert calls, "no plan, or nothing to do"
     room = math.ceil(1.5 * len(calls) + 2)
-    assert room <= item.max_skills <= room + 12 * bool(item.disturb)
+    assert room <= item.max_skills <= room + 12 * bool(item.disturb) + 4 * bool(item.amend)
     if item.family not in CLOSED_DRAWER:
         without = plan(item, drawer=False).calls
         assert without is not None and len(without) == len(calls)
@@ -123,6 +123,12 @@ def test_sizes_and_lengths():
     assert len(SUITES["disturbed"].items) >= 30
     deeds = {event.do for item in SUITES["disturbed"].items for event in item.disturb}
     assert deeds == {"move", "drop", "take", "shut", "block"}
+
+
+def test_amendments_add_revise_and_retract():
+    counted = families("amend")
+    assert set(counted) == {"add", "revise", "retract"} and min(counted.values()) >= 6
+    assert all(len(item.amend) == 1 for item in SUITES["amend"].items)
 
 
 # ------------------------------------------------------------------ disturbances, played in symbols
