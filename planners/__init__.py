@@ -13,8 +13,9 @@ def load_language_model(spec: str = DEFAULT) -> LanguageModel:
     """The model that `--llm` names.
 
     Args:
-        spec: ``embedded`` (offline, shipped) or ``hf:<hub id or folder>``, with settings behind a
-            question mark where there are any (planners/spec.py).
+        spec: ``embedded`` (offline, shipped), ``hf:<hub id or folder>`` or
+            ``openai:<model>[@<base URL>]``, with settings behind a question mark where there are
+            any (planners/spec.py).
     Raises:
         UsageError: no such kind of model, no such model, or no such setting.
         EnvironmentFault: it exists but cannot be had now.
@@ -28,7 +29,25 @@ def load_language_model(spec: str = DEFAULT) -> LanguageModel:
         from planners.huggingface import HuggingFace, HuggingFaceCfg
 
         return HuggingFace.load(parsed.source, parsed.configure(HuggingFaceCfg), spec)
+    if parsed.kind == "openai" and parsed.source:
+        return _on_a_server(parsed, spec)
     raise UsageError(
-        f"There is no language model '{spec}'. Use --llm embedded, or --llm hf:<id or folder>, "
-        "for example hf:Qwen/Qwen3-0.6B or 'hf:Qwen/Qwen3-0.6B?norm=pmi&temperature=0.7'."
+        f"There is no language model '{spec}'. Use --llm embedded, --llm hf:<id or folder> or "
+        "--llm openai:<model>@<base URL>, for example 'hf:Qwen/Qwen3-0.6B?norm=pmi&temperature=0.7' "
+        "or openai:qwen3@http://localhost:8000/v1."
     )
+
+
+def _on_a_server(parsed: Spec, spec: str) -> LanguageModel:
+    from planners.fallback import WithFallback
+    from planners.openai_server import Address, OpenAIServer, ServerCfg
+
+    address, cfg = Address.parse(parsed.source), parsed.configure(ServerCfg)
+
+    def connect() -> LanguageModel:
+        return OpenAIServer(address, cfg, spec)
+
+    if cfg.fallback is None:
+        return connect()
+    spare = cfg.fallback
+    return WithFallback(spec, connect, lambda: load_language_model(spare), spare)
