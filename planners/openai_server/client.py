@@ -110,7 +110,7 @@ class Server:
     def models(self) -> list[str]:
         """Ids of what is served; empty where the server does not say."""
         try:
-            return sorted(model.id for model in self._client.models.list().data)
+            return sorted(model.id for model in self._client.models.list(timeout=5.0).data)
         except Exception:  # this only makes an error message better
             return []
 
@@ -207,8 +207,12 @@ class Server:
             cause = error.__cause__
             refused = type(cause).__name__ in ("ConnectError", "ProxyError")
             said = self.clean(cause) or "the connection was cut"
-            return Transient("unreachable" if refused else "broken", said)
-        status, said = error.status_code, f"{error.status_code}: {self.clean(error.message)}"
+            return Transient("unreachable" if refused else "cut", said)
+        status, words = (
+            error.status_code,
+            error.message.removeprefix(f"Error code: {error.status_code} - "),
+        )
+        said = f"{status}: {self.clean(words)}"
         if status in (401, 403) or error.code == "insufficient_quota":
             return Transient("key", said)
         wait = retry_after(error.response.headers)

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from embodied.errors import EnvironmentFault
 
-Kind = Literal["unreachable", "silent", "busy", "key", "broken"]
+Kind = Literal["unreachable", "cut", "silent", "busy", "key", "broken"]
 
 FIXES: dict[Kind, str] = {
     "unreachable": "Start the server or correct its address",
+    "cut": "Look into the server's log",
     "silent": "Wait until it has loaded its model, or set ?timeout= higher",
     "busy": "Try again later, or set ?budget= higher",
     "key": "Set OPENAI_API_KEY to a key that this server accepts",

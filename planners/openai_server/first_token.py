@@ -1,7 +1,7 @@
 """Where only generated tokens have log-probs: walk along the labels, one generated token at a time.
 
 After the prompt the server lists the likeliest next tokens; those that begin labels are followed,
-the likeliest first, until what has not been looked at hardly matters. Labels get the probability of
+the likeliest first, until the rest hardly matters. Labels get the probability of
 all ways that reach them, so these are whole labels' probabilities, save that tokens beyond the list
 are only bounded. llama.cpp's server and vLLM serve it.
 """
@@ -21,8 +21,8 @@ from planners.openai_server.replies import TextReply
 
 Tops = list[tuple[str, float]]
 WIDTHS = (20, 5)  # tokens to ask for; OpenAI's completions take at most 5
-MATTERS = np.log(1e-4)  # what is this much less likely than the best label is not followed
-MOST = 96  # requests per decision
+MATTERS = np.log(1e-3)  # what is this much less likely than the best label is not followed
+MOST = 64  # requests per decision
 
 
 @dataclass
@@ -37,11 +37,10 @@ class Walk:
     open: dict[str, float] = field(default_factory=lambda: {"": 0.0})
     closed: dict[str, float] = field(default_factory=dict)
 
-    def due(self) -> list[str]:
-        """Texts worth a look, the likeliest first."""
-        best = max(self.reached.max(), max(self.open.values(), default=-np.inf) + MATTERS)
-        some = [text for text, logp in self.open.items() if logp > best + MATTERS]
-        return sorted(some, key=lambda text: -self.open[text])
+    def due(self, most: int) -> list[str]:
+        """The likeliest texts that are worth a look."""
+        texts = sorted(self.open, key=lambda text: -self.open[text])[:most]
+        return [text for text in texts if self.open[text] > self.reached.max() + MATTERS]
 
     def look(self, text: str, tops: Tops) -> None:
         """Take in what may follow `text`."""
@@ -114,7 +113,7 @@ class FirstToken:
         text = prompts.render(prompt, shots)
         ends = [prompts.continuation(label) for label in labels]
         walk, left = Walk(ends, np.full(len(ends), -np.inf)), MOST
-        while left and (due := walk.due()[:left]):
+        while due := walk.due(min(left, self.server.cfg.parallel)):
             lists = self.server.together(lambda at: self.ask(text + at, likeliest), due)
             for at, tops in zip(due, lists, strict=True):
                 walk.look(at, tops)

@@ -22,7 +22,7 @@ Tokens = list[tuple[str, float | None]]  # the first of a prompt has no log-prob
 Scored = tuple[np.ndarray, np.ndarray]
 SENTINEL = ("2+2=", "2+2= 4", "2+2= banana")
 BATCH = 16  # prompts per request
-SILENT = "the request is taken, and no log-probs come"
+SILENT = "the request is taken, and no log-probs of the prompt come"
 
 
 class MiscountError(ValueError):
