@@ -39,10 +39,11 @@ class Transient(Exception):
 
 
 class ServerFault(EnvironmentFault):
-    """The server failed for good."""
+    """The server failed for good. kind: in what way. what: it said or did, a clause."""
 
     def __init__(self, url: str, fault: Transient, tries: int, seconds: float) -> None:
         self.kind: Kind = fault.kind
+        self.what = str(fault)
         times = f" {tries} times in {seconds:.0f} s (lastly: {fault}" if tries > 1 else f" ({fault}"
         wait = f"; it asks to wait {fault.wait:.0f} s" if fault.wait else ""
         super().__init__(

@@ -73,7 +73,7 @@ def probe(server: Server) -> Probed:
         except ServerFault as fault:
             if fault.kind != "broken":
                 raise
-            missing[name] = str(fault)  # some fail at what they do not know
+            missing[name] = f"fails ({fault.what})"  # as some do at what they do not know
     raise _nothing(server, missing)
 
 

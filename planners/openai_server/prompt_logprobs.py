@@ -15,7 +15,7 @@ import numpy as np
 from planners import prompt as prompts
 from planners.model import Prompt
 from planners.openai_server.client import Server
-from planners.openai_server.faults import Refused, Unfit
+from planners.openai_server.faults import Refused, ServerFault, Unfit
 from planners.openai_server.replies import TextChoice, TextReply
 
 Tokens = list[tuple[str, float | None]]  # the first of a prompt has no log-probability
@@ -81,6 +81,10 @@ class PromptLogprobs:
                     return way
                 except (Refused, MiscountError) as refusal:
                     reason = f"{dialect} is refused ({refusal})"
+                except ServerFault as fault:
+                    if fault.kind != "broken":
+                        raise
+                    reason = f"{dialect} fails ({fault.what})"
                 except ValueError as error:
                     reason = f"{dialect}: {error}"
                     break

@@ -115,14 +115,18 @@ class GenerateAndMatch:
             Unfit: none does.
         """
         reasons = []
-        for chat in (True, False):
+        for chat, form in ((True, "the chat"), (False, "/completions")):
             way = cls(server, chat)
             try:
                 if any(way.send("What is 2+2?", 0, 1)):
                     return way
-                reasons.append("the answer is empty")
-            except (Refused, ServerFault) as error:
-                reasons.append(str(error))
+                reasons.append(f"{form} gives empty answers")
+            except Refused as refusal:
+                reasons.append(f"{form} is refused ({refusal})")
+            except ServerFault as fault:
+                if fault.kind != "broken":
+                    raise
+                reasons.append(f"{form} fails ({fault.what})")
         raise Unfit("; ".join(reasons))
 
     def score(self, prompt: Prompt, labels: Sequence[str], shots: int | None) -> np.ndarray:
