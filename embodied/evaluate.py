@@ -94,9 +94,11 @@ def _asked(cfg: EvaluateCfg) -> tuple[Setup, list[Task]]:
     from embodied.evaluation.bench import Setup, Task
     from embodied.suites import load_suite, suite_paths
     from embodied.world.goals import nearest
+    from planners import prepare
 
     if cfg.seeds < 1:
         raise UsageError("--seeds must be at least 1.")
+    prepare(cfg.llm)  # what is wrong with it is said before anything is written
     planners = list(dict.fromkeys(cfg.planner.split(",") + (list(BASELINES) * cfg.baselines)))
     for name in planners:
         if name not in BASELINES:
@@ -131,7 +133,8 @@ def _measure(
 
     began = time.monotonic()
     episodes: list[list[dict[str, Any]]] = [[] for _ in setup.suites]
-    played = track(play(setup, tasks, jobs), "episodes", total=len(tasks), console=console)
+    playing = play(setup, tasks, jobs, lambda text: console.print(text, soft_wrap=True))
+    played = track(playing, "episodes", total=len(tasks), console=console)
     for task, episode in zip(tasks, record(setup, prices, played, folder), strict=True):
         episodes[task.suite].append(episode)
     told = [

@@ -34,8 +34,9 @@ class RunCfg:
     seed: int = 0
     """Of everything random: where on their places the objects stand."""
     llm: str = "embedded"
-    """Language model: embedded (offline), or hf:<id or folder> for a Hugging Face causal model;
-    settings follow a question mark: 'hf:ID?norm=pmi&temperature=0.7'."""
+    """Language model: embedded (offline), hf:<id or folder> for a Hugging Face causal model, or
+    openai:<model>[@<base URL>] for a model server; settings follow a question mark:
+    'hf:ID?norm=pmi&temperature=0.7'."""
     out: Path | None = None
     """Run folder; a new dated one under outputs/run if left out."""
     scene: Path | None = None

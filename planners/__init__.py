@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from embodied.errors import UsageError
 from planners.model import LanguageModel
 from planners.spec import Spec
@@ -20,17 +23,32 @@ def load_language_model(spec: str = DEFAULT) -> LanguageModel:
         UsageError: no such kind of model, no such model, or no such setting.
         EnvironmentFault: it exists but cannot be had now.
     """
+    return prepare(spec)()
+
+
+def prepare(spec: str) -> Callable[[], LanguageModel]:
+    """What loads the model, once all that can be wrong about the spec itself has been checked.
+
+    Raises:
+        UsageError: no such kind of model, or no such setting.
+        EnvironmentFault: a key is needed and not there.
+    """
     parsed = Spec.parse(spec)
     if parsed.kind == "embedded" and not parsed.source and not parsed.settings:
-        from planners.embedded.model import EmbeddedModel  # torch loads only when asked
-
-        return EmbeddedModel()
+        return _embedded
     if parsed.kind == "hf" and parsed.source:
         from planners.huggingface import HuggingFace, HuggingFaceCfg
 
-        return HuggingFace.load(parsed.source, parsed.configure(HuggingFaceCfg), spec)
+        return partial(HuggingFace.load, parsed.source, parsed.configure(HuggingFaceCfg), spec)
     if parsed.kind == "openai" and parsed.source:
-        return _on_a_server(parsed, spec)
+        from planners.fallback import WithFallback
+        from planners.openai_server import Address, OpenAIServer, ServerCfg
+
+        cfg = parsed.configure(ServerCfg)
+        connect = partial(OpenAIServer, Address.parse(parsed.source), cfg, spec)
+        if cfg.fallback is None:
+            return connect
+        return partial(WithFallback, spec, connect, prepare(cfg.fallback), cfg.fallback)
     raise UsageError(
         f"There is no language model '{spec}'. Use --llm embedded, --llm hf:<id or folder> or "
         "--llm openai:<model>@<base URL>, for example 'hf:Qwen/Qwen3-0.6B?norm=pmi&temperature=0.7' "
@@ -38,16 +56,7 @@ def load_language_model(spec: str = DEFAULT) -> LanguageModel:
     )
 
 
-def _on_a_server(parsed: Spec, spec: str) -> LanguageModel:
-    from planners.fallback import WithFallback
-    from planners.openai_server import Address, OpenAIServer, ServerCfg
+def _embedded() -> LanguageModel:
+    from planners.embedded.model import EmbeddedModel  # torch loads only when asked
 
-    address, cfg = Address.parse(parsed.source), parsed.configure(ServerCfg)
-
-    def connect() -> LanguageModel:
-        return OpenAIServer(address, cfg, spec)
-
-    if cfg.fallback is None:
-        return connect()
-    spare = cfg.fallback
-    return WithFallback(spec, connect, lambda: load_language_model(spare), spare)
+    return EmbeddedModel()

@@ -8,7 +8,16 @@ from typing import Any
 
 from embodied.errors import EnvironmentFault
 from embodied.tasks.labels import SkillCall
-from planners.model import CanAsk, CanRefuse, LanguageModel, Prompt, Question, Scores, describe
+from planners.model import (
+    CanAsk,
+    CanRefuse,
+    CanWrite,
+    LanguageModel,
+    Prompt,
+    Question,
+    Scores,
+    describe,
+)
 
 
 def aloud(text: str) -> None:
@@ -60,13 +69,17 @@ class WithFallback:
                 self._turn(fault)
         return self.model.score(prompt, calls)
 
-    def refuse(self, prompt: Prompt) -> str | None:
+    def refuse(self, prompt: Prompt, calls: Sequence[SkillCall]) -> str | None:
         """See `CanRefuse`."""
-        return self.model.refuse(prompt) if isinstance(self.model, CanRefuse) else None
+        return self.model.refuse(prompt, calls) if isinstance(self.model, CanRefuse) else None
 
-    def question(self, prompt: Prompt) -> Question | None:
+    def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
         """See `CanAsk`."""
-        return self.model.question(prompt) if isinstance(self.model, CanAsk) else None
+        return self.model.question(prompt, calls) if isinstance(self.model, CanAsk) else None
+
+    def write(self, prompt: Prompt) -> tuple[str, int] | None:
+        """See `CanWrite`."""
+        return self.model.write(prompt) if isinstance(self.model, CanWrite) else None
 
     def _turn(self, fault: EnvironmentFault) -> None:
         self.fault = str(fault)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -12,7 +12,7 @@ from typing import Any
 
 from embodied import outputs
 from embodied.episode import Act, Result, run_episode
-from embodied.errors import EmbodiedError
+from embodied.errors import EmbodiedError, EnvironmentFault, UsageError
 from embodied.evaluation.baselines import BASELINES, OpenLoop, Playing
 from embodied.evaluation.disturb import Disturber
 from embodied.evaluation.faults import fault
@@ -26,6 +26,7 @@ from embodied.suites import SuiteItem, load_suite
 from embodied.trace import Event
 from embodied.world.kitchen import Kitchen
 from embodied.world.scene import CONTROL_DT
+from planners.model import describe
 from policies.execute import Executor
 from policies.values import Values
 
@@ -77,6 +78,10 @@ class Bench:
         self.suites = [load_suite(path) for path in setup.suites]
         self.library = load_library(setup.skills)
         self.model = None if setup.replay else load_language_model(setup.llm)
+
+    def about(self) -> str:
+        """What decides, one line."""
+        return f"language model: {describe(self.model) if self.model else 'from the tape'}"
 
     def episode(self, task: Task) -> Played:
         """Plays one item from one layout in one mode."""
@@ -151,27 +156,48 @@ def _told(result: Result) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def play(setup: Setup, tasks: Sequence[Task], jobs: int = 0) -> Iterable[Played]:
+def play(
+    setup: Setup, tasks: Sequence[Task], jobs: int = 0, say: Callable[[str], None] = print
+) -> Iterable[Played]:
     """The episodes of all tasks, in their order, as they become known.
 
     Args:
         jobs: processes; 0 is one per core.
+        say: is told what the language model chose for itself.
     """
     jobs = min(jobs or outputs.usable_cores(), len(tasks))
     if jobs == 1:
         bench = Bench(setup)
+        say(bench.about())
         return (bench.episode(task) for task in tasks)
     # spawned, not forked: torch and MuJoCo keep threads
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_start, initargs=(setup,))
+    say(pool.submit(_about).result())
     return pool.map(_episode, tasks)
 
 
-_BENCH: list[Bench] = []
+_BENCH: list[Bench | EmbodiedError] = []
 
 
 def _start(setup: Setup) -> None:
-    _BENCH[:] = [Bench(setup)]
+    try:
+        _BENCH[:] = [Bench(setup)]
+    except EmbodiedError as error:  # kept, for here it would only break the pool
+        _BENCH[:] = [error]
+
+
+def _bench() -> Bench:
+    bench = _BENCH[0]
+    if isinstance(bench, EmbodiedError):
+        # some carry more than their sentence, which does not travel between processes
+        kind = UsageError if isinstance(bench, UsageError) else EnvironmentFault
+        raise kind(str(bench))
+    return bench
+
+
+def _about() -> str:
+    return _bench().about()
 
 
 def _episode(task: Task) -> Played:
-    return _BENCH[0].episode(task)
+    return _bench().episode(task)

@@ -67,14 +67,18 @@ class ServerCfg:
 
 
 class Server:
-    """One model on one server. `calls` and `tokens` count what was spent, failed tries included."""
+    """One model on one server.
+
+    calls: requests so far, failed ones included. tokens: read and written, as the server counts
+    them. written: of these, the written ones.
+    """
 
     def __init__(self, address: Address, cfg: ServerCfg) -> None:
         import openai  # half a second
 
         self.address, self.cfg = address, cfg
         self.probing = True  # what fails then may be unknown to the server: not tried for long
-        self.calls = self.tokens = 0
+        self.calls = self.tokens = self.written = 0
         self._lock, self._dropped = threading.Lock(), set[str]()
         self._openai: Any = openai
         # a proxy of the environment leads nowhere from this machine to itself
@@ -188,8 +192,9 @@ class Server:
     def _count(self, reply: TextReply | ChatReply) -> None:
         if reply.usage is not None:
             with self._lock:
-                self.tokens += reply.usage.prompt_tokens or 0
+                self.written += reply.usage.completion_tokens or 0
                 self.tokens += reply.usage.completion_tokens or 0
+                self.tokens += reply.usage.prompt_tokens or 0
 
     def _drop(self, complaint: str, fields: dict[str, Any]) -> bool:
         """Whether the complaint names a field that the next try can do without."""
@@ -208,11 +213,8 @@ class Server:
             refused = type(cause).__name__ in ("ConnectError", "ProxyError")
             said = self.clean(cause) or "the connection was cut"
             return Transient("unreachable" if refused else "cut", said)
-        status, words = (
-            error.status_code,
-            error.message.removeprefix(f"Error code: {error.status_code} - "),
-        )
-        said = f"{status}: {self.clean(words)}"
+        status = error.status_code
+        said = f"{status}: {self.clean(_words(error))}"
         if status in (401, 403) or error.code == "insufficient_quota":
             return Transient("key", said)
         wait = retry_after(error.response.headers)
@@ -221,3 +223,11 @@ class Server:
         if status in (408, 409) or (status >= 500 and status != 501):
             return Transient("broken", said, wait)
         return Refused(said)
+
+
+def _words(error: Any) -> str:
+    """What the server says about an error, in whichever of the usual places."""
+    body = error.body
+    if isinstance(body, dict):
+        body = body.get("message") or body.get("detail") or body.get("error") or body
+    return str(body or error.message)

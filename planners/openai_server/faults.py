@@ -13,8 +13,8 @@ Kind = Literal["unreachable", "cut", "silent", "busy", "key", "broken"]
 FIXES: dict[Kind, str] = {
     "unreachable": "Start the server or correct its address",
     "cut": "Look into the server's log",
-    "silent": "Wait until it has loaded its model, or set ?timeout= higher",
-    "busy": "Try again later, or set ?budget= higher",
+    "silent": "Wait until it has loaded its model, or give --llm a longer timeout=",
+    "busy": "Try again later, or give --llm a longer budget=",
     "key": "Set OPENAI_API_KEY to a key that this server accepts",
     "broken": "Look into the server's log, and check that the address ends where its API begins, "
     "usually in /v1",
@@ -48,7 +48,7 @@ class ServerFault(EnvironmentFault):
         wait = f"; it asks to wait {fault.wait:.0f} s" if fault.wait else ""
         super().__init__(
             f"The model server at {url} failed{times}{wait}). {FIXES[fault.kind]}; or use --llm "
-            "embedded, or let ?fallback=embedded follow the model."
+            "embedded, or give --llm the setting fallback=embedded."
         )
 
 

@@ -68,7 +68,7 @@ class Walk:
 class FirstToken:
     """Scores a label by the tokens that the server might have generated."""
 
-    name = "first-token log-probs"
+    name, chats = "first-token log-probs", False
 
     def __init__(self, server: Server, width: int) -> None:
         self.server, self.width = server, width

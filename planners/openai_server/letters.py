@@ -26,7 +26,7 @@ Ask = Callable[[Sequence[Sequence[int]]], list[np.ndarray]]  # lists of options 
 class Letters:
     """Scores a label by its letter's chance of being the answer."""
 
-    name = "letter log-probs"
+    name, chats = "letter log-probs", True
 
     def __init__(self, server: Server) -> None:
         self.server = server

@@ -11,6 +11,7 @@ from embodied.errors import EnvironmentFault, UsageError
 from embodied.tasks.labels import SkillCall
 from planners import prompt as prompts
 from planners.model import Prompt, Scores, normalise
+from planners.openai_server import wording
 from planners.openai_server.address import Address
 from planners.openai_server.client import Server, ServerCfg
 from planners.openai_server.faults import Refused
@@ -59,7 +60,7 @@ class OpenAIServer:
             EnvironmentFault: no usable reply within the budget, or one that tells labels not apart.
         """
         server = self.server
-        calls_before, tokens_before = server.calls, server.tokens
+        before = server.calls, server.tokens, server.written
         values = self._values(prompt, [call.label for call in calls])
         if len(values) > 1 and np.ptp(values) == 0:
             raise EnvironmentFault(
@@ -67,7 +68,19 @@ class OpenAIServer:
                 "into its log, or use --llm embedded."
             )
         logp = normalise(values, server.cfg.temperature)
-        return Scores(logp, server.tokens - tokens_before, server.calls - calls_before)
+        asked, tokens, written = np.subtract((server.calls, server.tokens, server.written), before)
+        return Scores(logp, int(tokens), int(asked), int(written))
+
+    def write(self, prompt: Prompt) -> tuple[str, int]:
+        """See `CanWrite.write`; at temperature 0, in the chat where that is how labels are scored."""
+        before, fields = self.server.tokens, {"temperature": 0.0, "max_tokens": 32}
+        if self.probed.way.chats:
+            text = wording.log_and(wording.NEXT_LINE, prompt, self._shots)
+            said = self.server.chat(lambda r: r.choices[0].message.content or "", text, **fields)
+        else:
+            text = prompts.render(prompt, self._shots)
+            said = self.server.complete(lambda r: r.choices[0].text, text, **fields)
+        return wording.first_line(said), self.server.tokens - before
 
     def _values(self, prompt: Prompt, labels: Sequence[str]) -> np.ndarray:
         """Scores with as many examples as the server's context holds."""

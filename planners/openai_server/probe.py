@@ -19,10 +19,14 @@ from planners.openai_server.votes import GenerateAndMatch, StructuredChoice
 
 
 class Way(Protocol):
-    """A way of scoring, on the server that it was found to work on. why: one clause."""
+    """A way of scoring, on the server that it was found to work on.
+
+    why: one clause. chats: whether it asks in the chat.
+    """
 
     name: str
     why: str
+    chats: bool
 
     def score(self, prompt: Prompt, labels: Sequence[str], shots: int | None) -> np.ndarray:
         """(K,) scores whose softmax is a distribution over the labels.

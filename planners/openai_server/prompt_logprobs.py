@@ -57,7 +57,7 @@ DIALECTS: dict[str, tuple[dict[str, Any], Callable[[TextChoice], Tokens]]] = {
 class PromptLogprobs:
     """Scores a label by the log-probabilities of its tokens, terminator included."""
 
-    name = "prompt log-probs"
+    name, chats = "prompt log-probs", False
 
     def __init__(self, server: Server, dialect: str, batch: int) -> None:
         self.server, self.batch = server, batch

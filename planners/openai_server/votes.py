@@ -57,7 +57,7 @@ def chosen(text: str, options: Sequence[str]) -> int:
 class StructuredChoice:
     """Scores a label by its share of votes; the server sees to it that each vote is a label."""
 
-    name = "structured choice"
+    name, chats = "structured choice", True
 
     def __init__(self, server: Server, dialect: str) -> None:
         self.server, self.form = server, DIALECTS[dialect]

@@ -14,6 +14,7 @@ from planners import prompt as prompts
 from planners.model import Prompt
 
 LETTERS = ascii_uppercase
+NEXT_LINE = "What is the log's next line? Answer with that line and nothing else."
 SAID = 0.9  # how sure a label is that occurs within a longer sentence
 
 
@@ -46,15 +47,20 @@ def without_thinking(text: str) -> str:
     return re.sub(r"<think>.*?(</think>|\Z)", "", text, flags=re.DOTALL).strip()
 
 
+def first_line(text: str) -> str:
+    """The first line that says anything, thoughts, number and quotation marks aside."""
+    lines = (line for line in without_thinking(text).split("\n") if line.strip())
+    said = re.sub(r"^\W*\d+[.)]|[*`\"“”]", " ", next(lines, ""))
+    return " ".join(said.split()).strip(" .-!")
+
+
 def nearest(text: str, labels: Sequence[str]) -> tuple[int, float]:
     """The label that the first line of `text` most likely means, and how alike they are in [0, 1].
 
     An exact label counts 1, one that is said within the line nearly that; the rest by the share of
     characters in common (Ratcliff and Obershelp).
     """
-    first = next((line for line in without_thinking(text).split("\n") if line.strip()), "")
-    said = re.sub(r"^\W*\d+[.)]|[*`\"“”]", " ", first.lower())
-    said = " ".join(said.split()).strip(" .-!")
+    said = first_line(text).lower()
     known = [label.lower() for label in labels]
     if said in known:
         return known.index(said), 1.0

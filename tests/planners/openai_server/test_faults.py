@@ -178,7 +178,8 @@ def test_fields_that_a_server_does_not_know_are_left_out(serve):
         if path == "completions":
             return error(404, "no")
         if "chat_template_kwargs" in body:
-            return error(400, "Unrecognized request argument supplied: chat_template_kwargs")
+            said = {"detail": "Unexpected fields in the request: {'chat_template_kwargs'}"}
+            return Raw(422, json.dumps(said).encode())
         if "max_tokens" in body:
             return error(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'.")
         if body.get("temperature") is not None:
@@ -206,7 +207,7 @@ class Spare:
     def score(self, prompt, calls):
         return Scores(normalise(np.arange(len(calls), dtype=float)), 0, 1)
 
-    def refuse(self, prompt):
+    def refuse(self, prompt, calls):
         return "no"
 
 
@@ -218,7 +219,7 @@ def test_falling_back_is_said_aloud_and_for_good(serve):
     )
     assert "spare stands by" in describe(model)
     assert model.done_lead == 4.0
-    assert model.refuse(PROMPT) is None
+    assert model.refuse(PROMPT, CALLS) is None
     assert model.score(PROMPT, CALLS).calls == 1
     assert said == []
     server.behaviour = lambda path, body: error(500, "boom")
@@ -230,7 +231,7 @@ def test_falling_back_is_said_aloud_and_for_good(serve):
     before = len(server.requests)
     model.score(PROMPT, CALLS)
     assert len(server.requests) == before
-    assert model.refuse(PROMPT) == "no"
+    assert model.refuse(PROMPT, CALLS) == "no"
     assert "in place of x" in describe(model)
     assert len(said) == 1
 

@@ -216,6 +216,8 @@ def test_generated_tokens_only(serve, form):
     assert abs(scores.p[WANTED] - np.exp(GENERATED[WANTED])) < 0.05
     assert np.argmax(scores.logp) == WANTED
     assert scores.calls <= first_token.MOST
+    assert scores.written == scores.calls  # one token each
+    assert model.write(PROMPT)[1] == 1  # the reading is not counted by this one
 
 
 def test_following_every_token_is_exact(serve, monkeypatch):
@@ -319,7 +321,8 @@ def test_a_server_that_ignores_every_field_is_read(serve):
     scores = model.score(PROMPT, CALLS)
     assert LABELS[int(np.argmax(scores.logp))] == "pick up the sponge"
     assert scores.calls == 5  # it ignores `n` as well
-    seeds = [body["seed"] for _, body, _ in server.requests[-5:]]
+    assert model.write(PROMPT) == ("Pick up the sponge", 7)
+    seeds = [body["seed"] for _, body, _ in server.requests[-6:-1]]
     assert seeds == [0, 1, 2, 3, 4]  # or every sample might be the same
 
 

@@ -1,7 +1,7 @@
 """Against a real third party's server: `transformers serve` with a model that is trained here.
 
-It takes `echo`, `logprobs` and `response_format` without a word and does nothing about them, so the
-test is also one of the probe. The model is tiny and has learned one thing: how this log goes on.
+It takes `echo` and `logprobs` without a word and does nothing about them, so the test is also one of
+the probe. The model is tiny and has learned one thing: how this log goes on.
 """
 
 import importlib.util
@@ -117,10 +117,10 @@ def test_labels_are_scored_on_a_server_of_somebody_else(served):
     url, folder = served
     model = load_language_model(f"openai:{folder}@{url}?votes=3&backoff=0.01&parallel=1")
     said = describe(model)
-    print(said)
     assert "labels scored by generate-and-match" in said
-    assert "echo: the request is taken, and no log-probs of the prompt come" in said
-    assert "not by first-token: " in said
+    assert "not by prompt: echo" in said
+    assert "Unexpected fields in the request: {'prompt_logprobs'}" in said
+    assert "not by first-token: the request is taken, and no list of likely tokens comes" in said
     scores = model.score(PROMPT, CALLS)
     assert CALLS[int(np.argmax(scores.logp))].label == LEARNED
     assert scores.p.max() > 0.6
