@@ -104,6 +104,10 @@ def _goal(kitchen: Kitchen, name: str | None, spot: np.ndarray, drop: bool) -> G
 
 def reachable_spot(kitchen: Kitchen, where: str) -> np.ndarray:
     """(3,) the free spot of a place that lies best before the robot; the nearest if none is in reach."""
+    return kitchen.memo(f"spot {where}", lambda: _reachable_spot(kitchen, where))
+
+
+def _reachable_spot(kitchen: Kitchen, where: str) -> np.ndarray:
     spots = _free(kitchen, where)
     x, y, yaw = kitchen.state.base_pose[0].tolist()
     dx, dy = spots[:, 0] - x, spots[:, 1] - y

@@ -7,7 +7,7 @@ list of places the robot has stood at.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import mujoco
@@ -127,9 +127,13 @@ class Kitchen:
 
     def holding(self) -> str | None:
         """The object between the pads, if any."""
-        if "holding" not in self._memo:
-            self._memo["holding"] = self._read_holding()
-        return self._memo["holding"]
+        return self.memo("holding", self._read_holding)
+
+    def memo(self, key: str, read: Callable[[], Any]) -> Any:
+        """What `read` gives, read once in the present state however often it is asked for."""
+        if key not in self._memo:
+            self._memo[key] = read()
+        return self._memo[key]
 
     def _read_holding(self) -> str | None:
         for name, k in self.index.items():
@@ -143,10 +147,7 @@ class Kitchen:
         return None if self.holding() == instance else self._whereabouts(instance)
 
     def _whereabouts(self, instance: str) -> str | None:
-        key = f"at {instance}"
-        if key not in self._memo:
-            self._memo[key] = self._read_whereabouts(instance)
-        return self._memo[key]
+        return self.memo(f"at {instance}", lambda: self._read_whereabouts(instance))
 
     def _read_whereabouts(self, instance: str) -> str | None:
         position, under = self.position(instance), self.underside(instance)
