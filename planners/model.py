@@ -142,6 +142,15 @@ class CanAsk(Protocol):
 
 
 @runtime_checkable
+class CanWrite(Protocol):
+    """A model that writes text of its own."""
+
+    def write(self, prompt: Prompt) -> tuple[str, int]:
+        """The likeliest next line of the plan without its number, and the tokens that it took."""
+        ...
+
+
+@runtime_checkable
 class CanGenerate(Protocol):
     """A model that writes text."""
 

@@ -25,7 +25,7 @@ MAX_LINES = 30
 class Generate:
     """Writes the whole plan before the first skill and carries it out without looking.
 
-    Lines come from a model that can `generate`. The embedded model cannot: there a line is its
+    Lines come from a model that can `write` or `generate`. The embedded model cannot: there a line is its
     likeliest label without the number of an instance, and the next one continues a world in which
     the plan so far has worked in symbols. The first word on what cannot be done is the model's.
     """
@@ -64,10 +64,10 @@ class Generate:
         return plan, asked, tokens
 
     def line(self, prompt: Prompt, calls: Sequence[SkillCall]) -> tuple[str, int]:
-        """The plan's next line, and the tokens that it took; those of free text go uncounted."""
+        """The plan's next line, and the tokens that it took."""
         written = self.model.write(prompt)
         if written is not None:
-            return written, 0
+            return written
         scores = self.model.score(prompt, calls)
         return re.sub(r"#\d+", "", calls[int(np.argmax(scores.logp))].label), scores.tokens
 

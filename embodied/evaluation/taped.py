@@ -11,7 +11,16 @@ import numpy as np
 from embodied.evaluation.tape import Tape
 from embodied.tasks.labels import SkillCall
 from embodied.trace import Event
-from planners.model import CanAsk, CanGenerate, CanRefuse, LanguageModel, Prompt, Question, Scores
+from planners.model import (
+    CanAsk,
+    CanGenerate,
+    CanRefuse,
+    CanWrite,
+    LanguageModel,
+    Prompt,
+    Question,
+    Scores,
+)
 
 LINE = 24  # tokens of a line that a model writes
 TRAITS = ("done_lead",)  # attributes of a model that a planner reads
@@ -55,9 +64,10 @@ class TapedModel:
         )
         return None if said is None else Question(said["text"], tuple(said["choices"]))
 
-    def write(self, prompt: Prompt) -> str | None:
-        """The next line of the plan in the model's own words; None of a model that cannot."""
-        return self.tape.ask("write", prompt, (), lambda: self._write(prompt))
+    def write(self, prompt: Prompt) -> tuple[str, int] | None:
+        """See `CanWrite.write`; None of a model that cannot write at all."""
+        said = self.tape.ask("write", prompt, (), lambda: self._write(prompt))
+        return None if said is None else (said[0], said[1])
 
     def keep(
         self, kind: str, prompt: Prompt, labels: Sequence[str], answer: Callable[[], Any]
@@ -79,13 +89,14 @@ class TapedModel:
     def _question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
         return self.model.question(prompt, calls) if isinstance(self.model, CanAsk) else None
 
-    def _write(self, prompt: Prompt) -> str | None:
+    def _write(self, prompt: Prompt) -> tuple[str, int] | None:
+        if isinstance(self.model, CanWrite) and (said := self.model.write(prompt)) is not None:
+            return said
         if not isinstance(self.model, CanGenerate):
             return None
-        said = self.model.generate(prompt.text, LINE).strip().split("\n")[0]
-        return re.sub(r"^\d+\.\s*", "", said).strip(
-            " ."
-        )  # chat models like to number it themselves
+        text = self.model.generate(prompt.text, LINE).strip().split("\n")[0]
+        # chat models like to number it themselves; who cannot say what it took is not counted
+        return re.sub(r"^\d+\.\s*", "", text).strip(" ."), 0
 
 
 def taped(tape: Tape, model: LanguageModel | None, recorded: Iterable[Event] = ()) -> TapedModel:
