@@ -42,7 +42,7 @@ class EvaluateCfg:
     """Language model, as of embodied run."""
     planner: str = "saycan"
     """What decides; several, separated by commas, are compared with the first on the same seeds:
-    saycan, no-affordance, clamped, open-loop, generate, oracle, random."""
+    saycan, look-ahead, no-affordance, clamped, open-loop, generate, oracle, random."""
     baselines: bool = False
     """Compare with all planners."""
     feedback: bool = True

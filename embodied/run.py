@@ -37,6 +37,8 @@ class RunCfg:
     """Language model: embedded (offline), hf:<id or folder> for a Hugging Face causal model, or
     openai:<model>[@<base URL>] for a model server; settings follow a question mark:
     'hf:ID?norm=pmi&temperature=0.7'."""
+    lookahead: int = 0
+    """Skills beyond the next that are imagined before one is chosen; more model calls."""
     out: Path | None = None
     """Run folder; a new dated one under outputs/run if left out."""
     scene: Path | None = None
@@ -66,15 +68,16 @@ def _run(cfg: RunCfg, interrupts: cli.Interrupts) -> int:
     from embodied.scenes import build, load_scene
     from embodied.trace import Trace
     from planners import load_language_model
-    from planners.saycan import SayCan
+    from planners.saycan import SayCan, SayCanCfg
     from policies.execute import Executor
-    from policies.library import load_library
+    from policies.library import load_library, success_rates
     from policies.values import Values
 
     interrupts.release()
     # all that can be refused is looked at before anything is created
     library = load_library({name: path for name, path in vars(cfg.skills).items() if path})
-    scene, planner = load_scene(cfg.scene), SayCan(load_language_model(cfg.llm))
+    scene, ahead = load_scene(cfg.scene), SayCanCfg(lookahead=cfg.lookahead)
+    planner = SayCan(load_language_model(cfg.llm), ahead, success_rates(library))
     kitchen = build(scene, cfg.seed, visuals=cfg.video)
     executor, result = Executor(kitchen, library), Result("error", "stopped by an error")
     values = Values(library, executor.map)

@@ -6,19 +6,20 @@ succeeding without anything coming of it, is discounted, so that the plan goes a
 gated by language (`SayCanCfg`), and where nothing that language wants can be done, the decision is
 a refusal with its reason, not a shrug.
 
-Not covered: looking ahead over several skills.
+Looking ahead over several skills is an option (planners/lookahead.py).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from embodied.tasks.labels import DONE, SkillCall, parse_label
 from embodied.world.facts import Facts
+from planners.lookahead import look_ahead
 from planners.model import (
     CanAsk,
     CanRefuse,
@@ -50,6 +51,9 @@ class SayCanCfg:
         `DONE_LEAD` for models without one.
     refuse_below: refuse when every product is below this share of the likeliest label's
         probability: what can be done is then that much less likely to be meant.
+    lookahead: skills beyond the next that are imagined before one is chosen; 0 chooses by the
+        product alone.
+    beam: how many sequences are followed at a time.
     """
 
     max_retries: int = 2
@@ -57,17 +61,23 @@ class SayCanCfg:
     done_affordance: float = 0.1
     done_lead: float | None = None
     refuse_below: float = 0.05
+    lookahead: int = 0
+    beam: int = 4
 
 
 @dataclass(frozen=True)
 class Row:
-    """One label of a decision: product = p_lm x affordance x memory."""
+    """One label of a decision: product = p_lm x affordance x memory.
+
+    ahead: what the best imagined sequence that begins with it is worth; None without look-ahead.
+    """
 
     label: str
     p_lm: float
     affordance: float
     product: float
     memory: float = 1.0
+    ahead: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,10 +97,18 @@ class Decision:
 
 
 class SayCan:
-    """Chooses one label at a time; what it remembers is the history in the prompt."""
+    """Chooses one label at a time; what it remembers is the history in the prompt.
 
-    def __init__(self, model: LanguageModel, cfg: SayCanCfg | None = None) -> None:
-        self.model, self.cfg = model, cfg or SayCanCfg()
+    rates: mean success rate per skill family, for look-ahead; 1 where it is not given.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        cfg: SayCanCfg | None = None,
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
+        self.model, self.cfg, self.rates = model, cfg or SayCanCfg(), rates or {}
 
     def decide(
         self, prompt: Prompt, calls: Sequence[SkillCall], affordance: np.ndarray
@@ -103,26 +121,37 @@ class SayCan:
                 `done` is not read.
         """
         start = time.perf_counter()
-        can = np.asarray(affordance, dtype=np.float64).copy()
+        can = np.asarray(affordance, dtype=np.float64)
         if can.shape != (len(calls),) or not ((can >= 0) & (can <= 1)).all():
             raise ValueError(f"need {len(calls)} affordances in [0, 1], got {affordance!r}")
         scores = self.model.score(prompt, calls)
-        p = scores.p
-        for i, call in enumerate(calls):
-            if call.kind == "done":
-                can[i] = self.done_gate(p, i)
-        memory = recollect(prompt.history, calls, self.cfg)
-        product = p * can * memory
+        can, memory, product = self.weigh(prompt, calls, scores.p, can)
         order = np.argsort(-product, kind="stable")
         rows = tuple(
-            Row(calls[i].label, float(p[i]), float(can[i]), float(product[i]), float(memory[i]))
+            Row(calls[i].label, *map(float, (scores.p[i], can[i], product[i], memory[i])))
             for i in order
         )
         refusal = self.refusal(prompt, calls, rows)
         question = None if refusal else self.question(prompt, calls)
         chosen = None if refusal or question else calls[order[0]]
+        if chosen and self.cfg.lookahead:
+            ahead = look_ahead(self, prompt, calls, product)
+            rows, chosen = ahead.told(rows, calls), calls[int(ahead.worth.argmax())]
+            scores = replace(
+                scores, calls=scores.calls + ahead.calls, tokens=scores.tokens + ahead.tokens
+            )
         seconds = time.perf_counter() - start
         return Decision(rows, chosen, refusal, seconds, scores.calls, scores.tokens, question)
+
+    def weigh(
+        self, prompt: Prompt, calls: Sequence[SkillCall], p: np.ndarray, can: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(K,) affordances with that of `done`, what memory makes of each label, the products."""
+        can = np.array(
+            [self.done_gate(p, i) if c.kind == "done" else can[i] for i, c in enumerate(calls)]
+        )
+        memory = recollect(prompt.history, calls, self.cfg)
+        return can, memory, p * can * memory
 
     def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
         """What has to be asked before anything is chosen."""

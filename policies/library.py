@@ -35,3 +35,8 @@ def load_library(folders: Mapping[str, Path] | None = None) -> dict[str, Skill]:
         Affordance.load(skill)  # what is damaged is refused before anything has begun
         library[family] = skill
     return library
+
+
+def success_rates(library: Mapping[str, Skill]) -> dict[str, float]:
+    """Each family's success on fresh starts, as its card has it."""
+    return {family: skill.card.figures["all"].rate for family, skill in library.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,13 +29,17 @@ from planners.solver import next_calls, solve
 
 @dataclass(frozen=True)
 class Playing:
-    """What a planner may be made from. twin: builds an equal kitchen with values of its own."""
+    """What a planner may be made from.
+
+    twin: builds an equal kitchen with values of its own. rates: mean success per skill family.
+    """
 
     item: SuiteItem
     seed: int
     model: TapedModel
     values: Values
     twin: Callable[[], tuple[Kitchen, Values]]
+    rates: Mapping[str, float]
 
 
 Contender = tuple[Planner, Values]
@@ -45,6 +49,11 @@ Contender = tuple[Planner, Values]
 def saycan(episode: Playing) -> Contender:
     """Language x learned, calibrated affordance: this project's planner."""
     return SayCan(episode.model), episode.values
+
+
+def look_ahead(episode: Playing) -> Contender:
+    """SayCan that imagines four skills beyond the next before it chooses one."""
+    return SayCan(episode.model, SayCanCfg(lookahead=4), episode.rates), episode.values
 
 
 def no_affordance(episode: Playing) -> Contender:
@@ -103,6 +112,7 @@ def random(episode: Playing) -> Contender:
 
 BASELINES: dict[str, Callable[[Playing], Contender]] = {
     "saycan": saycan,
+    "look-ahead": look_ahead,
     "no-affordance": no_affordance,
     "clamped": clamped,
     "open-loop": open_loop,

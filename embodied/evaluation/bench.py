@@ -28,6 +28,7 @@ from embodied.world.kitchen import Kitchen
 from embodied.world.scene import CONTROL_DT
 from planners.model import describe
 from policies.execute import Executor
+from policies.library import success_rates
 from policies.values import Values
 
 
@@ -122,7 +123,7 @@ class Bench:
             return again, believed
 
         model = taped(tape, self.model, task.tape)
-        playing = Playing(item, task.seed, model, values, twin)
+        playing = Playing(item, task.seed, model, values, twin, success_rates(self.library))
         planner, believed = BASELINES[task.planner](playing)
         if not self.setup.feedback and not isinstance(planner, OpenLoop):
             planner = OpenLoop(planner, *twin())

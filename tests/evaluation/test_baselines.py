@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from embodied.world.kitchen import Kitchen
 from planners.model import Prompt, Scores, normalise
 from policies.execute import Outcome
 
+RATES = {"navigate": 0.9, "pick": 0.8, "place": 0.7}
 FETCH = ("find the sponge", "pick up the sponge", "go to the user", "bring it to you", "done")
 SUITE = """
 items:
@@ -79,7 +81,7 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> tuple[SuiteItem, ...]:
 
 def playing(item: SuiteItem, model: Wants) -> Playing:
     taped = TapedModel(Tape(keeps=False), model, model.name, {})
-    return Playing(item, 0, taped, symbols, lambda: (build(item.start, 0), symbols))
+    return Playing(item, 0, taped, symbols, lambda: (build(item.start, 0), symbols), RATES)
 
 
 def play(name: str, item: SuiteItem, model: Wants | None = None, act=None) -> Result:
@@ -129,6 +131,26 @@ def test_any_planner_can_be_denied_feedback(items: tuple) -> None:
     blind = OpenLoop(planner, build(item.start, 0), symbols)
     result = run_episode("x", build(item.start, 0), blind, values, fails, 8)
     assert [step.label for step in result.history] == list(FETCH[:-1])
+
+
+class Hasty(Wants):
+    """Would rather go to the user at once, and hand over there whatever it may hold."""
+
+    def score(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Scores:
+        scores, facts = super().score(prompt, calls), prompt.facts
+        early = "bring it to you" if facts.robot_at == "user" else "go to the user"
+        hasty = [c.label == early and not prompt.in_front and not facts.holding for c in calls]
+        return Scores(normalise(np.log(scores.p + 1.2 * np.array(hasty))), 5, 1)
+
+
+def test_looking_ahead_passes_over_what_only_sounds_good(items: tuple) -> None:
+    away = replace(items[0].start, robot_at="table")
+    item = replace(items[0], start=away)
+    assert play("saycan", item, Hasty(*FETCH)).history[0].label == "go to the user"
+    ahead = play("look-ahead", item, Hasty(*FETCH))
+    assert tuple(step.label for step in ahead.history) == FETCH[:-1]
+    planner, _ = BASELINES["look-ahead"](playing(item, Hasty(*FETCH)))
+    assert planner.rates == RATES
 
 
 def test_random_draws_only_what_is_likely_to_succeed_and_the_same_for_a_seed(items: tuple) -> None:
