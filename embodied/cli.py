@@ -67,7 +67,7 @@ def guarded(body: Callable[[], int | None]) -> int:
             signal.signal(signal.SIGTERM, previous)
 
 
-def check_range(flag: str, value: int, low: int, high: int | None = None) -> None:
+def check_range(flag: str, value: float, low: float, high: float | None = None) -> None:
     """Refuse a number that a flag cannot have.
 
     Raises:

@@ -17,12 +17,15 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
+from planners.model import Question
+
 MARKS = {"success": ("✔", "green"), "failure": ("✘", "red")}
 VERDICTS = {
     "success": ("SUCCESS", "bold green"),
     "failed": ("FAILED", "bold red"),
     "refused": ("REFUSED", "bold yellow"),
     "asked": ("ASKED", "bold yellow"),
+    "stopped": ("STOPPED", "bold yellow"),
     "step_limit": ("STOPPED AT THE STEP LIMIT", "bold yellow"),
     "interrupted": ("INTERRUPTED", "bold yellow"),
     "error": ("ERROR", "bold red"),
@@ -57,6 +60,7 @@ class RunConsole:
         self.quiet = quiet
         self._live: Live | None = None
         self._skill = ""
+        self._put = ""  # the question that was last put at the terminal
 
     def header(self, instruction: str, facts: Mapping[str, Any]) -> None:
         """Show the instruction and one line for each fact, e.g. {"language model": "embedded"}."""
@@ -125,10 +129,16 @@ class RunConsole:
 
     def asked(self, question: str, answer: str | None) -> None:
         """Show what the robot asked and what it was told."""
-        if self.quiet:
-            return
+        if self.quiet or self._put == question:
+            return  # whoever answered at the terminal has it before them
         self._print(Text.assemble(("? ", "bold cyan"), _one_line(question)))
         self._print(Text(f"  “{_one_line(answer)}”" if answer else "  (no answer)", style="dim"))
+
+    def ask(self, question: Question) -> str:
+        """Put a question and wait for a line. Raises EOFError when there will be none."""
+        self._put = question.text
+        self._print(Text.assemble(("? ", "bold cyan"), _one_line(question.text)))
+        return self.console.input("  » ")
 
     def heard(self, text: str) -> None:
         """Show what the person said in mid-task."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -18,7 +19,9 @@ from planners.model import SUCCESS, Prompt, Question, Step, Turn
 from planners.saycan import Decision
 from policies.execute import Outcome
 
-Verdict = Literal["success", "failed", "refused", "asked", "step_limit", "interrupted", "error"]
+Verdict = Literal[
+    "success", "failed", "refused", "asked", "stopped", "step_limit", "interrupted", "error"
+]
 Act = Callable[[SkillCall, Callable[[float], None]], Outcome]
 Values = Callable[[Kitchen, Sequence[SkillCall]], np.ndarray]
 
@@ -33,6 +36,11 @@ class Planner(Protocol):
         ...
 
 
+STOP = re.compile(
+    r"\W*(?:please |ok(?:ay)?,? )*(?:stop|halt|abort|freeze)"
+    r"(?: (?:it|now|right|there|please|everything))*\W*$",
+    re.IGNORECASE,
+)
 MAX_QUESTIONS = 3  # at one decision; who is asked more often has not been understood
 
 
@@ -106,10 +114,13 @@ def run_episode(
     tell = listener or Listener()
     result = Result("step_limit", f"not done after {max_skills} skills")
     calls = enumerate_calls(kitchen.index, (*families, "done"))
-    failed = 0
+    failed, trail = 0, list[Facts]()  # the states in which skills began
 
     def decide(step: int) -> Decision:
-        prompt = Prompt(instruction, tuple(result.history), kitchen.facts(), tuple(result.turns))
+        facts = kitchen.facts()
+        prompt = Prompt(
+            instruction, tuple(result.history), facts, tuple(result.turns), (*trail, facts)
+        )
         decision = planner.decide(prompt, calls, values(kitchen, calls))
         result.calls += decision.calls
         result.tokens += decision.tokens
@@ -117,7 +128,8 @@ def run_episode(
         return decision
 
     for step in range(1, max_skills + 2):
-        _listen(step, person, result, tell)
+        if _told_to_stop(step, person, result, tell):
+            return _end(result, "stopped", "the person said so")
         decision = decide(step)
         for _ in range(MAX_QUESTIONS):
             if decision.question is None or not _ask(step, decision.question, person, result, tell):
@@ -133,6 +145,7 @@ def run_episode(
             break
         call = decision.chosen
         tell.started(step, call, decision)
+        trail.append(kitchen.facts())
         outcome = act(call, tell.stepped)
         tell.ended(step, call, outcome, kitchen.facts())
         result.control_steps += outcome.steps
@@ -147,12 +160,13 @@ def run_episode(
     return result
 
 
-def _listen(step: int, person: Person | None, result: Result, tell: Listener) -> None:
-    """Takes down what the person has said unasked."""
+def _told_to_stop(step: int, person: Person | None, result: Result, tell: Listener) -> bool:
+    """Takes down what the person has said unasked; whether it was a plain stop."""
     text = person.speaks(result.history) if person is not None else None
     if text:
         result.turns.append(Turn(text, len(result.history)))
         tell.heard(step, text)
+    return bool(text and STOP.match(text))
 
 
 def _ask(

@@ -40,6 +40,8 @@ class EvaluateCfg:
     """The first of them."""
     llm: str = "embedded"
     """Language model, as of embodied run."""
+    target_success: float = 0.95
+    """Planners ask back as often as this share of instructions ending well takes."""
     planner: str = "saycan"
     """What decides; several, separated by commas, are compared with the first on the same seeds:
     saycan, look-ahead, no-affordance, clamped, open-loop, generate, oracle, random."""
@@ -104,7 +106,9 @@ def _asked(cfg: EvaluateCfg) -> tuple[Setup, list[Task]]:
         if name not in BASELINES:
             raise UsageError(f"There is no planner '{name}'{nearest(name, BASELINES)}")
     own = {name: folder for name, folder in vars(cfg.skills).items() if folder}
-    setup = Setup(suite_paths(cfg.suites), cfg.llm, own, cfg.feedback, cfg.record)
+    setup = Setup(
+        suite_paths(cfg.suites), cfg.llm, cfg.target_success, own, cfg.feedback, cfg.record
+    )
     modes = ["plan", "execute"] if cfg.mode == "both" else [cfg.mode]
     sizes = [len(load_suite(path).items) for path in setup.suites]
     tasks = [

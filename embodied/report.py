@@ -38,6 +38,7 @@ VERDICTS = {
     "failed": ("Failed", "bad"),
     "refused": ("Refused", "warn"),
     "asked": ("Asked, and got no answer", "warn"),
+    "stopped": ("Stopped", "warn"),
     "step_limit": ("Stopped at the step limit", "warn"),
     "interrupted": ("Interrupted", "warn"),
     "error": ("Error", "bad"),

@@ -12,8 +12,17 @@ import tyro
 
 from embodied import cli, outputs
 from embodied.errors import UsageError
+from embodied.person import Terminal, said_after
 
-EXIT = {"success": 0, "failed": 1, "refused": 1, "asked": 1, "step_limit": 1, "interrupted": 130}
+EXIT = {
+    "success": 0,
+    "failed": 1,
+    "refused": 1,
+    "asked": 1,
+    "stopped": 0,
+    "step_limit": 1,
+    "interrupted": 130,
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,13 @@ class RunCfg:
     """Skills that may be tried before the run is ended."""
     video: bool = True
     """Record rollout.mp4."""
+    target_success: float = 0.95
+    """Ask back as often as this share of instructions ending well takes."""
+    answer: tuple[str, ...] = ()
+    """Answers to what the robot may ask, in order; at a terminal it asks you."""
+    say: tuple[str, ...] = ()
+    """Said in mid-task, each as 'LABEL: TEXT', when the skill LABEL has first ended; at a terminal
+    you just type."""
 
 
 def run(cfg: RunCfg) -> int:
@@ -59,7 +75,7 @@ def run(cfg: RunCfg) -> int:
 
 
 def _run(cfg: RunCfg, interrupts: cli.Interrupts) -> int:
-    began = time.monotonic()
+    began, sayings = time.monotonic(), [said_after(text) for text in cfg.say]
     interrupts.hold()  # an import that is interrupted may call it an ImportError
     from embodied.console import RunConsole
     from embodied.episode import Result, run_episode
@@ -67,7 +83,7 @@ def _run(cfg: RunCfg, interrupts: cli.Interrupts) -> int:
     from embodied.report import render_report
     from embodied.scenes import build, load_scene
     from embodied.trace import Trace
-    from planners import load_language_model
+    from planners import aim, load_language_model
     from planners.saycan import SayCan, SayCanCfg
     from policies.execute import Executor
     from policies.library import load_library, success_rates
@@ -78,6 +94,7 @@ def _run(cfg: RunCfg, interrupts: cli.Interrupts) -> int:
     library = load_library({name: path for name, path in vars(cfg.skills).items() if path})
     scene, ahead = load_scene(cfg.scene), SayCanCfg(lookahead=cfg.lookahead)
     planner = SayCan(load_language_model(cfg.llm), ahead, success_rates(library))
+    aim(planner.model, cfg.target_success, success_rates(library))
     kitchen = build(scene, cfg.seed, visuals=cfg.video)
     executor, result = Executor(kitchen, library), Result("error", "stopped by an error")
     values = Values(library, executor.map)
@@ -85,13 +102,15 @@ def _run(cfg: RunCfg, interrupts: cli.Interrupts) -> int:
     folder = outputs.new_run_folder("run", cfg.instruction, cfg.out)
     outputs.describe_run(folder, cfg)
     film = Film(kitchen, folder / "rollout.mp4", cfg.instruction, cfg.video)
-    recorder = Recorder(Trace(folder / "events.jsonl"), film, RunConsole())
+    console = RunConsole()
+    person = Terminal(console.ask, cfg.answer, sayings)
+    recorder = Recorder(Trace(folder / "events.jsonl"), film, console)
     try:
         recorder.opening(cfg.instruction, kitchen, scene, planner.model, cfg.seed)
         interrupts.release()
         result = run_episode(
             cfg.instruction, kitchen, planner, values, executor.run, cfg.max_skills, recorder,
-            families=library,
+            person, library,
         )  # fmt: skip
     except KeyboardInterrupt:
         result = Result("interrupted", "stopped by Ctrl-C")
@@ -110,6 +129,7 @@ def _check(cfg: RunCfg) -> None:
         )
     cli.check_range("seed", cfg.seed, *cli.SEEDS)
     cli.check_range("max-skills", cfg.max_skills, 1)
+    cli.check_range("target-success", cfg.target_success, 0.5, 0.99)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from embodied.errors import UsageError
@@ -10,6 +11,7 @@ from planners.model import LanguageModel
 from planners.spec import Spec
 
 DEFAULT = "embedded"
+ERRAND = ("navigate", "pick", "navigate", "place")  # what most instructions come down to
 
 
 def load_language_model(spec: str = DEFAULT) -> LanguageModel:
@@ -60,3 +62,15 @@ def _embedded() -> LanguageModel:
     from planners.embedded.model import EmbeddedModel  # torch loads only when asked
 
     return EmbeddedModel()
+
+
+def aim(model: LanguageModel, success: float, rates: Mapping[str, float]) -> None:
+    """Tells a model that can ask back which share of instructions is to end well.
+
+    Args:
+        rates: success of the robot's skills by family; what they lose, understanding has to make
+            up for.
+    """
+    set_aim = getattr(model, "aim", None)
+    if set_aim is not None:
+        set_aim(success, math.prod(rates[family] for family in ERRAND))

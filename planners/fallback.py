@@ -73,9 +73,13 @@ class WithFallback:
         """See `CanRefuse`."""
         return self.model.refuse(prompt, calls) if isinstance(self.model, CanRefuse) else None
 
-    def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
+    def question(
+        self, prompt: Prompt, calls: Sequence[SkillCall], affordance: Sequence[float]
+    ) -> Question | None:
         """See `CanAsk`."""
-        return self.model.question(prompt, calls) if isinstance(self.model, CanAsk) else None
+        if not isinstance(self.model, CanAsk):
+            return None
+        return self.model.question(prompt, calls, affordance)
 
     def write(self, prompt: Prompt) -> tuple[str, int] | None:
         """See `CanWrite`."""

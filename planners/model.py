@@ -61,6 +61,9 @@ class Prompt:
     history: tuple[Step, ...]
     facts: Facts
     turns: tuple[Turn, ...] = ()
+    trail: tuple[Facts, ...] = ()
+    """The state that the instruction was given in, and the one after each step of the history. Of
+    another length where steps were imagined: it is not looked at then."""
 
     @property
     def text(self) -> str:
@@ -136,8 +139,10 @@ class CanRefuse(Protocol):
 class CanAsk(Protocol):
     """A model that notices when an instruction fits several referents."""
 
-    def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
-        """What to ask before going on, or None where scene and `calls` leave one choice."""
+    def question(
+        self, prompt: Prompt, calls: Sequence[SkillCall], affordance: Sequence[float]
+    ) -> Question | None:
+        """What to ask before going on, or None where scene and affordances leave one choice."""
         ...
 
 

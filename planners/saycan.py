@@ -132,7 +132,7 @@ class SayCan:
             for i in order
         )
         refusal = self.refusal(prompt, calls, rows)
-        question = None if refusal else self.question(prompt, calls)
+        question = None if refusal else self.question(prompt, calls, can)
         chosen = None if refusal or question else calls[order[0]]
         if chosen and self.cfg.lookahead:
             ahead = look_ahead(self, prompt, calls, product)
@@ -153,9 +153,13 @@ class SayCan:
         memory = recollect(prompt.history, calls, self.cfg)
         return can, memory, p * can * memory
 
-    def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
+    def question(
+        self, prompt: Prompt, calls: Sequence[SkillCall], affordance: np.ndarray
+    ) -> Question | None:
         """What has to be asked before anything is chosen."""
-        return self.model.question(prompt, calls) if isinstance(self.model, CanAsk) else None
+        if not isinstance(self.model, CanAsk):
+            return None
+        return self.model.question(prompt, calls, affordance.tolist())
 
     def done_gate(self, p: np.ndarray, done: int) -> float:
         """The affordance of `done`, which is the label with this index."""

@@ -138,7 +138,7 @@ SODA = Question("Which can do you mean, the sponge or the apple?", ("sponge", "a
 class Unsure(Wants):
     """Asks once before anything is done, and once more after an amendment."""
 
-    def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
+    def question(self, prompt: Prompt, calls: object, affordance: object) -> Question | None:
         answers = sum(turn.question is not None for turn in prompt.turns)
         return SODA if answers == 0 else None
 
@@ -185,7 +185,7 @@ def test_an_unanswered_question_ends_the_run(kitchen: Kitchen, person: Someone |
 
 def test_who_keeps_being_unsure_is_not_asked_for_ever(kitchen: Kitchen) -> None:
     class Always(Wants):
-        def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
+        def question(self, prompt: Prompt, calls: object, affordance: object) -> Question | None:
             return SODA
 
     person = Someone(*["the sponge"] * 10)
@@ -201,3 +201,12 @@ def test_what_a_person_says_in_mid_task_is_heard_before_the_next_decision(kitche
     run_episode("x", kitchen, SayCan(model), symbols, IdealExecutor(kitchen).run, person=person)
     assert [len(prompt.turns) for prompt in model.prompts] == [0, 0, 1, 1, 1]
     assert "2. pick up the sponge\n(success)\n(Person: be quick)\n3." in model.prompts[2].text
+
+
+@pytest.mark.parametrize(("says", "verdict"), [("Stop!", "stopped"), ("don't stop", "success")])
+def test_a_plain_stop_ends_the_run(kitchen: Kitchen, says: str, verdict: str) -> None:
+    person = Someone(after="find the sponge", says=says)
+    result = run_episode(
+        "x", kitchen, SayCan(Wants(*FETCH)), symbols, IdealExecutor(kitchen).run, person=person
+    )
+    assert result.verdict == verdict

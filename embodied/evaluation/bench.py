@@ -21,6 +21,7 @@ from embodied.evaluation.notes import Notes
 from embodied.evaluation.tape import Replay, Tape, UnknownPromptError
 from embodied.evaluation.taped import taped
 from embodied.ideal import IdealExecutor
+from embodied.person import Scripted
 from embodied.scenes import build
 from embodied.suites import SuiteItem, load_suite
 from embodied.trace import Event
@@ -36,13 +37,14 @@ from policies.values import Values
 class Setup:
     """What a process needs to make a bench.
 
-    suites: files. llm: as of `--llm`. skills: folders by family. feedback: whether planners see
-    what became of their choices. record: whether tapes are kept. replay: whether the tasks bring
-    tapes to answer from; no language model is loaded then.
+    suites: files. llm, target_success: as of the flags. skills: folders by family. feedback:
+    whether planners see what became of their choices. record: whether tapes are kept. replay:
+    whether the tasks bring tapes to answer from; no language model is loaded then.
     """
 
     suites: tuple[Path, ...]
     llm: str = "embedded"
+    target_success: float = 0.95
     skills: dict[str, Path] = field(default_factory=dict)
     feedback: bool = True
     record: bool = True
@@ -72,13 +74,15 @@ class Bench:
         import torch
 
         torch.set_num_threads(1)
-        from planners import load_language_model
-        from policies.library import load_library
+        from planners import aim, load_language_model
+        from policies.library import load_library, success_rates
 
         self.setup = setup
         self.suites = [load_suite(path) for path in setup.suites]
         self.library = load_library(setup.skills)
         self.model = None if setup.replay else load_language_model(setup.llm)
+        if self.model is not None:
+            aim(self.model, setup.target_success, success_rates(self.library))
 
     def about(self) -> str:
         """What decides, one line."""
@@ -129,10 +133,12 @@ class Bench:
             planner = OpenLoop(planner, *twin())
         result = run_episode(
             item.instruction, kitchen, planner, believed, disturber.run, item.max_skills, notes,
-            families=self.library,
+            Scripted(item.answer, [(a.after, a.say) for a in item.amend]), self.library,
         )  # fmt: skip
         facts = kitchen.facts()
-        success = judge(item, result.verdict, item.goal is not None and item.goal.holds(facts))
+        holds = item.goal is not None and item.goal.holds(facts)
+        asked = any(turn.question is not None and not turn.after for turn in result.turns)
+        success = judge(item, result.verdict, holds, asked)
         why = "" if success else fault(item, result.verdict, notes.moments, "open" in self.library)
         return {
             "success": success, "error": why, "facts": facts.to_json(),

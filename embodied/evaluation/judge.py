@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 
-def judge(item: Any, verdict: str, holds: bool) -> bool:
+def judge(item: Any, verdict: str, holds: bool, asked: bool = False) -> bool:
     """Whether an episode succeeded; `faults` says what went wrong if not.
 
-    `expect: refuse` wants a refusal, `ask` a question; anything else wants the goal to hold and the
-    planner to say done.
+    `expect: refuse` wants a refusal. `ask` wants a question before the first skill, and, where the
+    item has an answer, the goal reached after it. Anything else wants the goal to hold, the planner
+    to say done, and no question.
+
+    Args:
+        asked: whether a question came before the first skill.
     """
-    wanted = {"refuse": "refused", "ask": "asked"}.get(item.expect)
-    return verdict == wanted if wanted else verdict == "success" and holds
+    if item.expect == "refuse":
+        return verdict == "refused"
+    if item.expect == "ask" and not item.answer:
+        return verdict == "asked"
+    return verdict == "success" and holds and asked == (item.expect == "ask")

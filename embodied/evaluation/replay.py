@@ -31,7 +31,7 @@ def recorded(run: Path) -> tuple[Setup, list[Task], dict[str, Any]]:
     header = events[0]
     paths = tuple(run / SUITES / name for name in header["suites"])
     skills = {family: Path(folder) for family, folder in header["skills"].items()}
-    setup = Setup(paths, header["llm"], skills, header["feedback"], replay=True)
+    setup = Setup(paths, header["llm"], skills=skills, feedback=header["feedback"], replay=True)
     found = [load_suite(path) for path in paths]
     numbers = {suite.name: i for i, suite in enumerate(found)}
     items = [{item.id: k for k, item in enumerate(suite.items)} for suite in found]

@@ -54,13 +54,15 @@ class TapedModel:
             "refuse", prompt, [call.label for call in calls], lambda: self._refuse(prompt, calls)
         )
 
-    def question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
+    def question(
+        self, prompt: Prompt, calls: Sequence[SkillCall], affordance: Sequence[float]
+    ) -> Question | None:
         """See `CanAsk.question`; None of a model that cannot."""
         said = self.tape.ask(
             "question",
             prompt,
             [call.label for call in calls],
-            lambda: self._question(prompt, calls),
+            lambda: self._question(prompt, calls, affordance),
         )
         return None if said is None else Question(said["text"], tuple(said["choices"]))
 
@@ -86,8 +88,12 @@ class TapedModel:
     def _refuse(self, prompt: Prompt, calls: Sequence[SkillCall]) -> str | None:
         return self.model.refuse(prompt, calls) if isinstance(self.model, CanRefuse) else None
 
-    def _question(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Question | None:
-        return self.model.question(prompt, calls) if isinstance(self.model, CanAsk) else None
+    def _question(
+        self, prompt: Prompt, calls: Sequence[SkillCall], affordance: Sequence[float]
+    ) -> Question | None:
+        if not isinstance(self.model, CanAsk):
+            return None
+        return self.model.question(prompt, calls, affordance)
 
     def _write(self, prompt: Prompt) -> tuple[str, int] | None:
         if isinstance(self.model, CanWrite) and (said := self.model.write(prompt)) is not None:

@@ -17,22 +17,27 @@ import numpy as np
 
 from embodied.tasks.labels import SkillCall, opens
 from embodied.world import catalogue
-from embodied.world.facts import Facts
+from embodied.world.facts import Facts, kind
+from planners.embedded import asking
 from planners.embedded.agenda import Option, locate, options
+from planners.embedded.asking import meanings
+from planners.embedded.conformal import TARGET_SUCCESS, threshold
 from planners.embedded.data import place_entries
 from planners.embedded.encoder import Encoder
 from planners.embedded.ground import Hypothesis, hypotheses
 from planners.embedded.interpret import Entry, Guess, Interpreter
-from planners.embedded.progress import states, succeeded
+from planners.embedded.progress import seen
 from planners.embedded.referents import Problem
 from planners.embedded.store import WEIGHTS, load_readers
-from planners.model import Prompt, Scores, no_skill, not_in_scene
+from planners.embedded.understanding import Understanding, understand
+from planners.model import Prompt, Question, Scores, no_skill, not_in_scene
 
 FLOOR = 0.03  # probability kept for all labels together, whatever the reading says
 SHARPEN = 1.5  # the likeliest reading counts for more than its share
 REFUSE = (
     0.6  # weight of hypotheses that cannot be carried out from which the instruction is refused
 )
+UNCLEAR = "The answers fit none of the choices; name one of them."
 PLACED = ("go to", "place", "bring")  # kinds whose place is part of what they are
 
 
@@ -58,6 +63,16 @@ class EmbeddedModel:
         if places is None:
             places = place_entries(catalogue.places())
         self.interpreter = Interpreter(encoder, load_readers(weights), kinds, places)
+        self.threshold = threshold(TARGET_SUCCESS)
+
+    def aim(self, success: float, execution: float = 1.0) -> None:
+        """Ask as often as it takes for a share `success` of instructions to end well.
+
+        Args:
+            execution: the share of plans that the skills carry out; what they lose, understanding
+                has to make up for.
+        """
+        self.threshold = threshold(min(success / execution, 0.99))
 
     def score(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Scores:
         """Log-probabilities over `calls` (logsumexp 0, none is -inf)."""
@@ -80,9 +95,8 @@ class EmbeddedModel:
         return (1 - FLOOR) * p / total + FLOOR / len(calls)
 
     def _next(self, prompt: Prompt, drawer: bool) -> Iterator[tuple[Option, float]]:
-        trail = states(succeeded(prompt.history), prompt.facts)
-        found = self.hypotheses(prompt.instruction, trail[0], drawer)
-        found = [h for h in found if h.problem is None]
+        known, trail = self._understood(prompt, drawer)
+        found = [h for h in known.found if h.problem is None]
         for h in found:
             shares = options(locate(h.duties, trail), prompt.facts, prompt.in_front)
             total = sum(shares.values()) or 1.0
@@ -91,17 +105,43 @@ class EmbeddedModel:
         if not found:
             yield ("done", None, None), 1.0
 
+    def _understood(self, prompt: Prompt, drawer: bool) -> tuple[Understanding, list[Facts]]:
+        """The readings by now, and the states since they hold."""
+        trail = seen(prompt)
+
+        def read(text: str, first: Facts) -> list[Hypothesis]:
+            return self.hypotheses(text, first, drawer)
+
+        known = understand(prompt, trail, read, self.interpreter)
+        return known, trail[known.start :]
+
     def refuse(self, prompt: Prompt, calls: Sequence[SkillCall]) -> str | None:
-        """Why nothing can satisfy the instruction in the scene it was given in, or None."""
-        if prompt.history:
+        """Why nothing can satisfy what was said in the scene it was said in, or None."""
+        if prompt.history and not prompt.turns:
             return None
-        found = self.hypotheses(prompt.instruction, prompt.facts, drawer_in(calls))
-        stuck = [h for h in found if h.problem is not None]
-        if sum(h.weight for h in stuck) < REFUSE:
+        known, trail = self._understood(prompt, drawer_in(calls))
+        if len(trail) > 1 or (known.unclear and _asked_twice(prompt)):
+            return UNCLEAR if known.unclear else None
+        stuck = [h for h in known.found if h.problem is not None]
+        total = sum(h.weight for h in known.found) or 1.0
+        if sum(h.weight for h in stuck) < REFUSE * total:
             return None
-        known = [item.name for item in self.interpreter.kinds]
+        names = [item.name for item in self.interpreter.kinds]
         problem = max(stuck, key=lambda h: h.weight).problem
-        return None if problem is None else reason(problem, prompt.facts, known)
+        several = len({kind(o) for o in prompt.facts.instances}) > 1
+        if problem is None or (problem.what == "referent" and several):
+            return None  # that is asked, not refused
+        return reason(problem, prompt.facts, names)
+
+    def question(
+        self, prompt: Prompt, calls: Sequence[SkillCall], affordance: Sequence[float]
+    ) -> Question | None:
+        """See `CanAsk`: what the words leave open in this scene, where the prediction set says so."""
+        known, trail = self._understood(prompt, drawer_in(calls))
+        if len(trail) > 1:  # asked when it was said, and not again on the way
+            return None
+        found = meanings(known.found, trail[0], calls, affordance)
+        return asking.question(found, self.threshold, trail[0])
 
     def hypotheses(self, instruction: str, first: Facts, drawer: bool = False) -> list[Hypothesis]:
         """What the instruction may mean in the scene it was said in, likeliest first.
@@ -113,6 +153,11 @@ class EmbeddedModel:
     def guesses(self, instruction: str) -> tuple[Guess, ...]:
         """The network's guess for each piece of the instruction."""
         return self.interpreter.guesses(instruction)
+
+
+def _asked_twice(prompt: Prompt) -> bool:
+    asked = [turn.question.choices for turn in prompt.turns if turn.question is not None]
+    return len(asked) > 1 and asked[-1] == asked[-2]
 
 
 def drawer_in(calls: Sequence[SkillCall]) -> bool:
@@ -137,6 +182,8 @@ def reason(problem: Problem, facts: Facts, known: Sequence[str]) -> str:
             return no_skill(f"the {about} is in the shut drawer")
         case "gone":
             return no_skill(f"the {about} is in the trash, too deep to be taken out again")
+        case "declined":
+            return "None of them is wanted, so there is nothing to do."
         case "referent":
             return f"“{about}” points to something, and it is open to what: name the thing."
         case "cannot":

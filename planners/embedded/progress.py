@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from embodied.tasks.labels import SkillCall, parse_label
 from embodied.world.facts import Facts
-from planners.model import Step
+from planners.model import Prompt, Step
 
 ARRIVE, TAKE, LEAVE = ("find", "go to"), ("pick up",), ("put down", "place", "bring")
 DOORS = ("open", "close")
@@ -21,6 +21,19 @@ DOORS = ("open", "close")
 def succeeded(history: Sequence[Step]) -> list[SkillCall]:
     """The calls of the steps that succeeded, in order."""
     return [parse_label(step.label) for step in history if step.succeeded]
+
+
+def seen(prompt: Prompt) -> list[Facts]:
+    """The first state and the state after each success; the last is the present one.
+
+    As the prompt tells them, or worked out where it does not.
+    """
+    if len(prompt.trail) != len(prompt.history) + 1:  # imagined steps leave no trail
+        return states(succeeded(prompt.history), prompt.facts)
+    after = zip(prompt.history, prompt.trail[1:], strict=True)
+    known = [prompt.trail[0], *(facts for step, facts in after if step.succeeded)]
+    past = known if len(known) == 1 and prompt.history else known[:-1]
+    return [*past, prompt.facts]
 
 
 def states(done: Sequence[SkillCall], now: Facts) -> list[Facts]:

@@ -22,4 +22,4 @@ from embodied.evaluation.judge import judge
     ],
 )
 def test_judging(expect: str, verdict: str, holds: bool, success: bool) -> None:
-    assert judge(SimpleNamespace(expect=expect), verdict, holds) is success
+    assert judge(SimpleNamespace(expect=expect, answer=()), verdict, holds) is success

@@ -1,0 +1,129 @@
+"""What an amendment does to the duties that are still owed: adds, revises or retracts.
+
+"and the apple too"        another duty like the one under way
+"no, the other one"        the duty's other choices
+"actually the pepsi"       the duty's things
+"on the table instead"     the duty's place
+"make it two"              the duty's number
+"never mind the chips"     without the duties about them
+"forget it"                without any; what is held is put down
+anything else              its own duties, after the others
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from embodied.world.facts import Facts, kind
+from planners.embedded.agenda import Duty
+from planners.embedded.ground import Hypothesis
+
+_OPENING = r"^\W*(?:(?:no|ok|okay|wait|oh|actually|sorry|hold on),? )*"
+RETRACT = re.compile(
+    _OPENING + r"(?:never ?mind|forget(?: about)?|cancel|skip|leave|"
+    r"drop|scrap|don'?t bother(?: with)?|no need for|not? (?:the|that|any)?|stop|without|"
+    r"i don'?t (?:want|need)|do not (?:bring|take|get|fetch|move)|don'?t (?:bring|take|get|fetch|move))\b"
+)
+STAY = re.compile(
+    _OPENING + r"(?:forget|leave|cancel|drop|scrap) (?:it|that|this|all|everything)\b"
+    r"|^\W*(?:never ?mind|cancel|forget it|don'?t bother)\W*$"
+)
+REVISE = re.compile(r"\b(no|not|instead|actually|rather|i meant?|make (?:it|that)|sorry|change)\b")
+OTHER = re.compile(r"\bother(?: one)?\b|\bsecond one\b")
+TOO = re.compile(r"^\W*(?:and|plus|also|oh and|as well as)\b|\b(?:too|as well|also)\W*$")
+NUMBER = re.compile(
+    r"\bmake (?:it|that) (two|three|four|2|3|4)\b|\b(two|three|four) of (?:them|those)\b"
+)
+NUMBERS = {"two": 2, "three": 3, "four": 4, "2": 2, "3": 3, "4": 4}
+
+
+def revise(h: Hypothesis, said: str, fresh: Sequence[Hypothesis], now: Facts) -> Hypothesis:
+    """A reading of what is owed, after something was said in mid-task.
+
+    Args:
+        h: the duties still owed.
+        fresh: readings of what was said, taken by itself in the state `now`.
+    """
+    text = said.lower().strip()
+    best = max((r for r in fresh), key=lambda r: r.weight, default=None)
+    things = _things(fresh)
+    duties = list(h.duties)
+    if STAY.search(text):
+        duties = []
+    elif RETRACT.search(text) and not OTHER.search(text) and "instead" not in text:
+        named = {kind(name) for name, _ in things}
+        kept = [d for d in duties if not named & {kind(n) for n in d.names}]
+        duties = kept if named and len(kept) < len(duties) else [] if not named else duties
+    elif not duties or not _revises(text, best):
+        duties = [*duties, *_added(text, duties, things, fresh)]
+    else:
+        duties[0] = _changed(duties[0], text, things, best, now)
+    return replace(h, duties=(*_freed(duties, now), *duties), problem=_kept(h, duties))
+
+
+def _kept(h: Hypothesis, duties: Sequence[Duty]):
+    return None if duties or h.duties else h.problem
+
+
+def _revises(text: str, best: Hypothesis | None) -> bool:
+    if TOO.search(text) and "instead" not in text:
+        return False
+    if REVISE.search(text) or OTHER.search(text) or NUMBER.search(text):
+        return True
+    # a bare noun or place corrects what is under way; a verb of its own asks for more
+    return best is not None and all(d.kind == "find" for d in best.duties)
+
+
+def _things(fresh: Sequence[Hypothesis]) -> tuple[tuple[str, float], ...]:
+    """The things of the scene that the words name, whatever they are to be done with."""
+    for h in sorted(fresh, key=lambda r: -r.weight):
+        for duty in h.duties:
+            if duty.choices and not duty.other:
+                return duty.choices
+    return ()
+
+
+def _added(
+    text: str,
+    owed: Sequence[Duty],
+    things: tuple[tuple[str, float], ...],
+    fresh: Sequence[Hypothesis],
+) -> list[Duty]:
+    own = next((h for h in sorted(fresh, key=lambda r: -r.weight) if h.problem is None), None)
+    like = next((d for d in reversed(owed) if d.kind == "move"), None)
+    bare = own is None or all(d.kind in ("hold", "find") for d in own.duties)
+    if bare and things:
+        kept = like or Duty("move", targets=(("user", 1.0),))
+        return [replace(kept, choices=things, refers=None, other=False, need=1, said=text)]
+    return [replace(d, refers=None, other=False) for d in own.duties] if own is not None else []
+
+
+def _changed(
+    duty: Duty,
+    text: str,
+    things: tuple[tuple[str, float], ...],
+    best: Hypothesis | None,
+    now: Facts,
+) -> Duty:
+    if number := NUMBER.search(text):
+        return replace(duty, need=NUMBERS[number[1] or number[2]])
+    if OTHER.search(text):
+        active = now.holding or (duty.choices[0][0] if duty.choices else "")
+        rest = tuple(c for c in duty.choices if kind(c[0]) != kind(active))
+        return replace(duty, choices=rest or duty.choices, det="any")
+    moves = [d for d in (best.duties if best else ()) if d.kind in ("move", "go") and d.targets]
+    if moves and duty.targets and ("instead" in text or not things or moves[0].refers is not None):
+        duty = replace(duty, targets=moves[0].targets, where=moves[0].where)
+    if things and not (moves and not set(dict(things)) - set(duty.names)):
+        duty = replace(duty, choices=things, refers=None, other=False, det="any")
+    return duty
+
+
+def _freed(duties: Sequence[Duty], now: Facts) -> list[Duty]:
+    """Putting down what is held, if nothing that is owed is about it."""
+    held = now.holding
+    if held is None or any(held in d.names or d.kind == "release" for d in duties):
+        return []
+    return [Duty("release", said="")]
