@@ -121,6 +121,20 @@ def view(events: Sequence[Event]) -> dict[str, Any]:
     }
 
 
+def _talk(events: Sequence[Event], decision: Event) -> list[tuple[str, str]]:
+    """Who said what at one decision: amendments before a step's first, its own question, the answer."""
+    said: list[tuple[str, str]] = []
+    first = next(event for event in events if event["type"] == "decision") is decision
+    for event in events:
+        if event["type"] == "heard" and first:
+            said.append(("Person", str(event.get("text") or "")))
+        question = _of(dict, event.get("question")) if event["type"] == "asked" else {}
+        if question and question == decision.get("question"):
+            said.append(("Robot", str(question.get("text") or "")))
+            said.append(("Person", str(event.get("answer") or "(no answer)")))
+    return said
+
+
 def _step(events: Sequence[Event], decision: Event) -> dict[str, Any]:
     """Return one decision together with the skill that it started."""
     number = decision.get("step")
@@ -141,6 +155,7 @@ def _step(events: Sequence[Event], decision: Event) -> dict[str, Any]:
         "number": number,
         "chosen": str(chosen) if chosen else None,
         "refusal": str(decision.get("refusal") or ""),
+        "talk": _talk(same, decision),
         "rows": [_row(row, chosen) for row in shown],
         "n_labels": decision.get("n_labels"),
         "prompt": str(decision.get("prompt") or ""),

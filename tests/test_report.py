@@ -93,6 +93,24 @@ def test_the_page_shows_what_happened(tmp_path: Path) -> None:
     assert {float(width[1]) for width in widths if width} >= {70.0, 98.0, 68.6}
 
 
+def test_what_was_asked_and_said_stands_at_its_decision(tmp_path: Path) -> None:
+    question = {"text": "Which one do you mean: the coke or the pepsi?", "choices": ["a", "b"]}
+    with Trace(tmp_path / "events.jsonl") as trace:
+        trace.emit("run_started", instruction="bring the soda", seed=0)
+        trace.emit("heard", step=1, text="be quick")
+        trace.emit("decision", step=1, rows=[], chosen=None, refusal=None, question=question)
+        trace.emit("asked", step=1, question=question, answer="<b>pepsi</b>")
+        trace.emit("decision", step=1, rows=[], chosen="done", refusal=None, question=None)
+        trace.emit("run_ended", outcome="success", reason="")
+    first, second = report.view(report.load_trace(tmp_path / "events.jsonl"))["steps"]
+    assert first["talk"] == [
+        ("Person", "be quick"), ("Robot", question["text"]), ("Person", "<b>pepsi</b>"),
+    ]  # fmt: skip
+    assert second["talk"] == []
+    page = report.render_report(tmp_path).read_text()
+    assert question["text"] in page and "&lt;b&gt;pepsi" in page
+
+
 def test_the_video_is_beside_it_and_every_skill_seeks_to_its_start(tmp_path: Path) -> None:
     folder = write_run(tmp_path)
     assert "video" not in dict(page_of(folder).tags)
