@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from planners.generate.sieve import Proposal, Sieve, Task
 
 LONGEST = 40  # scenes hold no more errands
-PATIENCE = 30  # attempts per task that is wanted
+PATIENCE = {"grammar": 30, "model": 5}  # attempts per task that is wanted; a model's cost seconds
 
 
 @dataclass(frozen=True)
@@ -50,37 +50,55 @@ class GenerateCfg:
 
 def run(cfg: GenerateCfg) -> int:
     """Carries out the command."""
-    from embodied.suites import load_suite
     from planners.generate.sieve import Sieve, sift
-    from planners.generate.suite import render
 
+    check(cfg)
+    rng, sieve = Random(cfg.seed), Sieve(cfg.min_skills, cfg.max_skills, cfg.drawer)
+    negatives = round(cfg.n * cfg.refuse)
+    wanted = cfg.n - negatives
+    attempts = PATIENCE["model" if cfg.llm else "grammar"] * wanted + 20
+    found = source(cfg, rng, attempts)
+    folder = outputs.new_run_folder("generate", f"{cfg.n}-tasks", cfg.out)
+    tasks = sift(found, sieve, wanted, attempts)
+    if not tasks:
+        raise UsageError(f"Nothing came through: {told(sieve)}. Ask for other lengths or a model.")
+    twins = infeasible(tasks, sieve, rng, negatives, words=cfg.llm is None)
+    path = write(cfg, folder, tasks, twins)
+    made = len(tasks) + len(twins)
+    short = "" if made == cfg.n else f" of {cfg.n}"
+    print(f"{made}{short} items, {len(twins)} of them infeasible: {path}")
+    print(f"rejected: {told(sieve)}")
+    return 0
+
+
+def check(cfg: GenerateCfg) -> None:
+    """Refuses numbers that make no sense.
+
+    Raises:
+        UsageError: which ones, and what would.
+    """
     if cfg.n < 1 or not 1 <= cfg.min_skills <= cfg.max_skills <= LONGEST:
         raise UsageError(f"--n is from 1; 1 <= --min-skills <= --max-skills <= {LONGEST}.")
     if not 0 <= cfg.refuse <= 0.5:
         raise UsageError("--refuse is a share from 0 to 0.5: each has a feasible twin.")
-    sieve = Sieve(cfg.min_skills, cfg.max_skills, cfg.drawer)
-    rng = Random(cfg.seed)
-    negatives = round(cfg.n * cfg.refuse)
-    wanted = cfg.n - negatives
-    tasks = sift(source(cfg, rng), sieve, wanted, PATIENCE * wanted + 100)
-    if not tasks:
-        raise UsageError(f"Nothing came through: {told(sieve)}. Ask for other lengths or a model.")
-    twins = infeasible(tasks, sieve, rng, negatives, words=cfg.llm is None)
-    folder = outputs.new_run_folder("generate", f"{cfg.n}-tasks", cfg.out)
+
+
+def write(cfg: GenerateCfg, folder: Path, tasks: list[Task], twins: dict[int, Task]) -> Path:
+    """The run folder's files; the suite's path. It is read back, so what is written loads."""
+    from embodied.suites import load_suite
+    from planners.generate.suite import render
+
     outputs.describe_run(folder, cfg)
     path = folder / "tasks.yaml"
     path.write_text(render("generated", tasks, twins), encoding="utf-8")
     load_suite(path)
     if cfg.decisions:
         write_decisions(folder / "decisions.jsonl", tasks, cfg.drawer)
-    short = "" if len(tasks) + len(twins) == cfg.n else f" of {cfg.n}"
-    print(f"{len(tasks) + len(twins)}{short} items, {len(twins)} of them infeasible: {path}")
-    print(f"rejected: {told(sieve)}")
-    return 0
+    return path
 
 
-def source(cfg: GenerateCfg, rng: Random) -> Iterator[Proposal | str]:
-    """Endless proposals, by grammar or by a model."""
+def source(cfg: GenerateCfg, rng: Random, attempts: int) -> Iterable[Proposal | str]:
+    """Endless proposals, by grammar or by a model, which takes its time and shows it."""
     from planners.generate.proposals import by_grammar, by_model
     from planners.generate.scenes import SceneCfg
 
@@ -93,7 +111,11 @@ def source(cfg: GenerateCfg, rng: Random) -> Iterator[Proposal | str]:
     model = load_language_model(cfg.llm)
     if not isinstance(model, CanGenerate):
         raise UsageError(f"--llm {cfg.llm} writes no text; leave --llm out, or take a text model.")
-    return by_model(model, rng, lengths, scenes)
+    from rich.console import Console
+    from rich.progress import track
+
+    proposals = by_model(model, rng, lengths, scenes)
+    return track(proposals, "proposals", attempts, console=Console(stderr=True), transient=True)
 
 
 def infeasible(
