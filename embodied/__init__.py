@@ -15,7 +15,9 @@ __version__ = "0.1.0"
 # id -> where the environment is made. Loaded by Gymnasium at `make` time.
 ENVIRONMENTS = {
     "embodied/Kitchen-v0": "embodied.tasks.gym_env:make_kitchen",
+    "embodied/Close-v0": "embodied.tasks.gym_env:make_close",
     "embodied/Navigate-v0": "embodied.tasks.gym_env:make_navigate",
+    "embodied/Open-v0": "embodied.tasks.gym_env:make_open",
     "embodied/Pick-v0": "embodied.tasks.gym_env:make_pick",
     "embodied/Place-v0": "embodied.tasks.gym_env:make_place",
 }

@@ -32,6 +32,8 @@ class Skills:
     navigate: Path | None = None
     pick: Path | None = None
     place: Path | None = None
+    open: Path | None = None
+    close: Path | None = None
 
 
 @dataclass(frozen=True)

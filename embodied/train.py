@@ -36,7 +36,7 @@ class TrainCfg:
     """Train one skill family, or the offline planner."""
 
     family: Annotated[str, tyro.conf.Positional]
-    """navigate, pick, place, or planner (the embedded language model)."""
+    """navigate, pick, place, open, close, or planner (the embedded language model)."""
     preset: Literal["cpu", "smoke"] = "cpu"
     """cpu: the shipped weights' settings; smoke: a minute, to see that it runs."""
     seed: int = 0

@@ -18,7 +18,7 @@ from embodied.world.predicates import TOUCH_FORCE, bottom, held
 from embodied.world.robot import BASE_RADIUS
 from embodied.world.scene import FixtureCfg
 from embodied.world.state import State, rotate
-from policies.affordance_bodies import Bodies
+from policies.affordance_bodies import Props
 from policies.affordance_features import pick_features, place_features
 
 NAMES: tuple[str, ...] = (
@@ -36,8 +36,8 @@ WEIGHTS = {  # how often each kind is drawn, per family, without and with a seco
     ("place", True): {ANOTHER: 60, CLUTTER: 40},
 }  # fmt: skip
 FIXTURES = {
-    "pick": ("surface",) * 9 + ("tray",) * 2 + ("bin", "drawer"),
-    "place": ("surface",) * 4 + ("tray", "bin"),
+    "pick": ("surface",) * 9 + ("tray",) * 2 + ("open drawer",) * 3 + ("bin", "drawer"),
+    "place": ("surface",) * 4 + ("tray", "bin", "open drawer"),
 }
 
 
@@ -88,7 +88,7 @@ class ArmStarts:
 
     def __init__(self, task: PickTask | PlaceTask) -> None:
         self.task, self.num_envs, self.horizon = task, task.num_envs, task.horizon
-        self.bodies = Bodies(task)
+        self.bodies = Props(task)
         weights = WEIGHTS[task.name, task.fixtures.cfgs[0].other is not None]
         self._choices = torch.tensor(list(weights))
         self._weights = torch.tensor([float(weight) for weight in weights.values()])

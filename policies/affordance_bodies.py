@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import torch
 
-from embodied.tasks.arm import KINDS, arm_postures, stand_before
-from embodied.tasks.handoff import carried_to, turn
+from embodied.tasks.arm import KINDS, any_yaw, arm_postures, stand_before, standing
+from embodied.tasks.drawer import DrawerTask
+from embodied.tasks.handoff import carried_to
 from embodied.tasks.pick import PickTask
 from embodied.tasks.place import PlaceTask
 from embodied.world import catalogue
 from embodied.world.control import FINGER_OPEN
 from embodied.world.grasp import grasp_offset
-from embodied.world.state import rotate, to_base
+from embodied.world.scene import lies_in_drawer
+from embodied.world.state import rotate, to_base, turn
 
 _BIN_FLOOR = 0.04  # m
-_LIES_ABOVE = 0.06  # m: what has a greater half height lies down in the drawer, as in the kitchen
 
 
 class Bodies:
-    """Writes into the simulations of one task; `task.state` is the state before."""
+    """Writes into the simulations of one arm task; `task.state` is the state before."""
 
-    def __init__(self, task: PickTask | PlaceTask) -> None:
+    def __init__(self, task: PickTask | PlaceTask | DrawerTask) -> None:
         self.task, self.fixed = task, task.fixtures
         names = [cfg.other or cfg.object for cfg in self.fixed.cfgs]
         self.half = (
@@ -69,10 +70,21 @@ class Bodies:
         self._write(rows, self.fixed.layout.fingers, opening[:, None].expand(-1, 2))
         self.task.control.opening[rows] = opening
 
+    def _write(self, rows: torch.Tensor, columns: list[int], values: torch.Tensor) -> None:
+        self.task.engine.field("qpos")[rows[:, None], torch.tensor(columns)] = values.double()
+
+
+class Props(Bodies):
+    """Puts the objects of pick or place where they make a skill hard or impossible."""
+
+    def __init__(self, task: PickTask | PlaceTask) -> None:
+        super().__init__(task)
+        self.goal = task.goal
+
     def pose_arm(self, rows: torch.Tensor, rng: torch.Generator) -> None:
         """Any posture above the object, as a skill that ran out of time may leave it."""
         tcp, arm = arm_postures()
-        top = self.task.goal.spot[rows, 2] + 2 * self.fixed.half[rows, 2] + 0.06
+        top = self.goal.spot[rows, 2] + 2 * self.fixed.half[rows, 2] + 0.06
         pick = torch.randint(len(tcp), (len(rows), 16), generator=rng)
         pick = pick[torch.arange(len(rows)), (tcp[pick, 2] > top[:, None]).float().argmax(-1)]
         self._write(rows, self.fixed.layout.arm, arm[pick])
@@ -87,8 +99,8 @@ class Bodies:
 
     def put_in_drawer(self, rows: torch.Tensor, rng: torch.Generator) -> None:
         """On the shut drawer's floor, lying if tall, the robot in front."""
-        where = self.task.goal.spot[rows, :2].clone()
-        lying = self.fixed.half[rows, 2] > _LIES_ABOVE
+        where = self.goal.spot[rows, :2].clone()
+        lying = lies_in_drawer(self.fixed.half[rows])
         self._support(rows, where, self.fixed.height[rows], lying, rng)
         self.set_base(rows, stand_before(where, rng), carry=False)
 
@@ -105,7 +117,7 @@ class Bodies:
         """On the very spot, elsewhere on the fixture, or up to 4 m from it at any height."""
         count, half = len(rows), self.fixed.half[rows]
         u = torch.rand(count, 4, generator=rng)
-        spot = self.task.goal.spot[rows].clone()
+        spot = self.goal.spot[rows].clone()
         beside = torch.stack([0.08 + 0.2 * u[:, 1], 0.3 * (u[:, 2] * 2 - 1)], -1)
         away = rotate(torch.stack([4 * u[:, 1], torch.zeros(count)], -1), 6.28 * u[:, 2])
         away[:, 0] = torch.where(away[:, 0] > -0.2, away[:, 0] + 1.0, away[:, 0])
@@ -113,18 +125,18 @@ class Bodies:
         spot[:, :2] = torch.where((u[:, 0] > 0.3)[:, None], elsewhere, spot[:, :2])
         spot[:, 2] = torch.where(u[:, 0] > 0.6, 1.1 * u[:, 3], spot[:, 2])
         upright = torch.zeros(count, dtype=torch.bool)
-        self.set_object(rows, _standing(spot, half, upright, rng))
+        self.set_object(rows, standing(spot, half, upright, any_yaw(len(rows), rng)))
 
     def put_beside(self, rows: torch.Tensor, rng: torch.Generator) -> None:
         """The second object 14 to 30 cm to the side of the first's spot, towards the middle."""
-        spot, half = self.task.goal.spot[rows].clone(), self.half[1][rows]
+        spot, half = self.goal.spot[rows].clone(), self.half[1][rows]
         u = torch.rand(len(rows), 2, generator=rng)
         side = torch.where(spot[:, 1] > 0, -1.0, 1.0)
         tray = self.fixed.kind[rows] == KINDS.index("tray")
         spot[:, 1] += side * (0.14 + torch.where(tray, 0.08, 0.16) * u[:, 0])
         spot[:, 0] = (spot[:, 0] + 0.08 * (u[:, 1] - 0.5)).clamp(0.08, 0.22)
         upright = torch.zeros(len(rows), dtype=torch.bool)
-        self.set_object(rows, _standing(spot, half, upright, rng), 1)
+        self.set_object(rows, standing(spot, half, upright, any_yaw(len(rows), rng)), 1)
 
     def _support(
         self, rows: torch.Tensor, where: torch.Tensor, height: torch.Tensor,
@@ -132,21 +144,5 @@ class Bodies:
     ) -> None:  # fmt: skip
         """Puts the object on points (M, 2) at heights (M,), and makes them its goal's spot."""
         spot = torch.cat([where, height[:, None]], -1)
-        self.task.goal.spot[rows] = spot
-        self.set_object(rows, _standing(spot, self.fixed.half[rows], lying, rng))
-
-    def _write(self, rows: torch.Tensor, columns: list[int], values: torch.Tensor) -> None:
-        self.task.engine.field("qpos")[rows[:, None], torch.tensor(columns)] = values.double()
-
-
-def _standing(
-    spot: torch.Tensor, half: torch.Tensor, lying: torch.Tensor, rng: torch.Generator
-) -> torch.Tensor:
-    """(M, 7) poses on points (M, 3) at any yaw, upright or lying on a side; half extents (M, 3)."""
-    yaw = (torch.rand(len(spot), generator=rng) * 2 - 1) * torch.pi
-    zero, flat = torch.zeros_like(yaw), torch.full_like(yaw, 0.5**0.5)
-    upright = torch.stack([torch.ones_like(yaw), zero, zero, zero], -1)
-    tipped = torch.stack([flat, zero, flat, zero], -1)  # about y: its height now points along x
-    quat = turn(torch.where(lying[:, None], tipped, upright), yaw)
-    high = torch.where(lying, half[:, 0], half[:, 2])
-    return torch.cat([spot[:, :2], (spot[:, 2] + high + 0.001)[:, None], quat], -1)
+        self.goal.spot[rows] = spot
+        self.set_object(rows, standing(spot, self.fixed.half[rows], lying, any_yaw(len(rows), rng)))

@@ -16,12 +16,13 @@ from dataclasses import fields
 import torch
 
 from embodied.tasks.base import Goal
+from embodied.tasks.drawer import DrawerGoal, facing, handle_now, missing
 from embodied.world.grasp import STAND
 from embodied.world.predicates import bottom, held, object_in_base, pick_out
 from embodied.world.robot import REST_TCP
 from embodied.world.state import State, quat_up, quat_yaw, to_base
 
-PICK_FEATURES, PLACE_FEATURES = 41, 57
+PICK_FEATURES, PLACE_FEATURES, DRAWER_FEATURES = 41, 57, 24
 _COUNTER = 0.75  # m, a usual height of surfaces: heights are given relative to it
 
 
@@ -57,6 +58,26 @@ def place_features(
         goal.drop.float()[:, None],
     ]
     return _masked(state, present, columns)
+
+
+def drawer_features(state: State, goal: DrawerGoal) -> torch.Tensor:
+    """(N, DRAWER_FEATURES) readings before opening or closing the drawer."""
+    square, left = facing(state, goal), missing(state, goal)
+    columns = [
+        _robot(state),
+        _where(to_base(state.base_pose, handle_now(state, goal))),
+        torch.stack(
+            [
+                torch.sin(square),
+                torch.cos(square),
+                state.drawer / goal.travel,
+                (left * 4).clamp(-2, 2),
+                (left * 40).clamp(-2, 2),
+            ],
+            -1,
+        ),
+    ]
+    return torch.cat(columns, -1)
 
 
 def repeat(state: State, count: int) -> State:

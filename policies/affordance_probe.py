@@ -10,9 +10,10 @@ from __future__ import annotations
 import torch
 
 from embodied.tasks.base import Goal
+from embodied.tasks.drawer import DrawerGoal
 from embodied.world.proximity import Obstacles
 from embodied.world.state import State
-from policies.affordance_features import pick_features, place_features
+from policies.affordance_features import drawer_features, pick_features, place_features
 from policies.affordance_navigate import Way, navigate_features
 
 TOLERANCE = 1e-3
@@ -39,6 +40,16 @@ def probe(family: str) -> torch.Tensor:
         around = Obstacles(boxes, draw(4) > 0)
         way = Way(draw(low=0.0, high=4.0), draw(low=-0.2, high=0.5))
         return navigate_features(state, 2 * draw(3), around, way, present)
+    if family in ("open", "close"):
+        heading = draw(low=-3.0, high=3.0)
+        drawer = DrawerGoal(
+            handle=draw(3),
+            slide=torch.stack([torch.cos(heading), torch.sin(heading)], -1),
+            travel=draw(low=0.2, high=0.4),
+            opened=torch.full((_ROWS,), family == "open"),
+            kept=torch.zeros(_ROWS, 2, dtype=torch.bool),
+        )
+        return drawer_features(state, drawer)
     goal = Goal(
         index=torch.arange(_ROWS) % 2,
         half=draw(3, low=0.02, high=0.1),

@@ -7,18 +7,27 @@ from typing import Any
 import torch
 
 from embodied.errors import UsageError
+from embodied.tasks.drawer import CloseTask, OpenTask
 from embodied.tasks.pick import PickTask
 from embodied.tasks.place import PlaceTask
 from policies.affordance_arm import ArmStarts, wide_fixtures
 from policies.affordance_data import Dataset, roll_out
-from policies.affordance_features import PICK_FEATURES, PLACE_FEATURES
+from policies.affordance_drawer import DrawerStarts
+from policies.affordance_features import DRAWER_FEATURES, PICK_FEATURES, PLACE_FEATURES
 from policies.affordance_navigate import NAVIGATE_FEATURES, NavigateStarts
 from policies.rollouts import Act
 
-FEATURES = {"navigate": NAVIGATE_FEATURES, "pick": PICK_FEATURES, "place": PLACE_FEATURES}
+FEATURES = {
+    "navigate": NAVIGATE_FEATURES,
+    "pick": PICK_FEATURES,
+    "place": PLACE_FEATURES,
+    "open": DRAWER_FEATURES,
+    "close": DRAWER_FEATURES,
+}
 """How many readings each family's head takes."""
-ROLLOUTS = {"navigate": 10_000, "pick": 12_000, "place": 12_000}
+ROLLOUTS = {"navigate": 10_000, "pick": 12_000, "place": 12_000, "open": 8_000, "close": 8_000}
 """From how many rollouts each family's head is learned."""
+DRAWERS = {"open": OpenTask, "close": CloseTask}
 _ARMS, _CARTS = 384, 1024  # simulations
 _HANDOFF = 0.9  # share of place's starts that begin as picks end, where a pick policy is given
 _SECOND = 0.13  # share of the rollouts with a second object in the scene
@@ -37,6 +46,9 @@ def collect(
     if family == "navigate":
         wide = NavigateStarts(_simulations(rollouts, _CARTS), seeds[0], threads)
         return roll_out(wide, act, -(-rollouts // wide.num_envs), seeds[2])
+    if family in DRAWERS:
+        task = DRAWERS[family](_simulations(rollouts, _ARMS), seeds[0], threads, easy=0.0)
+        return roll_out(DrawerStarts(task), act, -(-rollouts // task.num_envs), seeds[2])
     if family not in FEATURES:
         raise UsageError(
             f"There are no wide starts for the family '{family}'; known: {', '.join(FEATURES)}."

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from embodied.tasks import navigate, pick, place
+from embodied.tasks import drawer, navigate, pick, place
 from embodied.tasks.base import Goal
+from embodied.tasks.drawer import DrawerGoal
 from embodied.tasks.grounding import Request, ground
 from embodied.tasks.labels import SkillCall
 from embodied.tasks.navigate import NavGoal
@@ -29,6 +30,12 @@ _WAIT, _CRAWL = (
     50,
     0.05,
 )  # control steps before somebody in the way; m/s, rad/s below which it waits
+_MISHAPS = {
+    "pick": "it fell or got out of reach",
+    "place": "it fell or got out of reach",
+    "open": "something was pushed out of the drawer",
+    "close": "something was pushed out of the drawer",
+}
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,14 @@ class Executor:
         tick = on_step or (lambda seconds: None)
         if call.family == "navigate":
             return self._navigate(request, tick)
-        assert request.goal is not None
+        if call.family == "place":
+            return self._place(request, tick)
+        carried = self.kitchen.holding()
+        if carried is not None:
+            return Outcome(False, f"the gripper holds the {carried}", 0)
         if call.family == "pick":
-            carried = self.kitchen.holding()
-            if carried is not None:
-                return Outcome(False, f"the gripper holds the {carried}", 0)
-            return self._arm(request.goal, pick, self.skills["pick"], pick.PickTask.horizon, tick)
-        return self._place(request, tick)
+            return self._arm(request.goal, pick, "pick", pick.PickTask.horizon, tick)
+        return self._arm(request.drawer, drawer, call.family, drawer.DrawerTask.horizon, tick)
 
     def _place(self, request: Request, tick: OnStep) -> Outcome:
         goal = request.goal
@@ -75,7 +83,7 @@ class Executor:
             carried = self.kitchen.holding()
             found = f"holds the {carried}" if carried else "is empty"
             return Outcome(False, f"the gripper {found}", 0)
-        return self._arm(goal, place, self.skills["place"], place.PlaceTask.horizon, tick)
+        return self._arm(goal, place, "place", place.PlaceTask.horizon, tick)
 
     def _navigate(self, request: Request, tick: OnStep) -> Outcome:
         kitchen, skill = self.kitchen, self.skills["navigate"]
@@ -106,9 +114,12 @@ class Executor:
                 return Outcome(False, "somebody stands in the way", step)
         return Outcome(False, "did not get there in time", step)
 
-    def _arm(self, goal: Goal, task: object, skill: Skill, horizon: int, tick: OnStep) -> Outcome:
+    def _arm(
+        self, goal: Goal | DrawerGoal | None, task: object, family: str, horizon: int, tick: OnStep
+    ) -> Outcome:
         """Runs an arm skill whose module `task` has observe, success and failure."""
         kitchen, confirmed, reason = self.kitchen, 0, "ran out of time"
+        skill = self.skills[family]
         step = 0
         for step in range(1, int(horizon * _PATIENCE) + 1):
             obs = task.observe(kitchen.state, goal, kitchen.control)  # type: ignore[attr-defined]
@@ -119,7 +130,7 @@ class Executor:
             if confirmed >= CONFIRM:
                 return Outcome(True, "", step)
             if bool(task.failure(kitchen.state, goal)[0]):  # type: ignore[attr-defined]
-                reason = "it fell or got out of reach"
+                reason = _MISHAPS[family]
                 break
         return Outcome(False, reason, step + self._withdraw(tick, step))
 

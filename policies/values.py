@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from embodied.tasks.base import Goal
+from embodied.tasks.drawer import DrawerGoal
 from embodied.tasks.grounding import Request, ground
 from embodied.tasks.labels import SkillCall
 from embodied.world.kitchen import Kitchen
 from embodied.world.navigation import Map
 from policies.affordance import Affordance
-from policies.affordance_features import pick_features, place_features, repeat
+from policies.affordance_features import drawer_features, pick_features, place_features, repeat
 from policies.affordance_navigate import Way, navigate_features
 from policies.skill import Skill
+
+_G = TypeVar("_G", Goal, DrawerGoal)
 
 
 class Values:
@@ -47,6 +51,9 @@ class Values:
         state = repeat(kitchen.state, len(requests))
         if family == "navigate":
             return self._driving(kitchen, requests, present)
+        if family in ("open", "close"):
+            drawers = [request.drawer for request in requests if request.drawer is not None]
+            return drawer_features(state, _join(drawers))
         goal = _join([request.goal for request in requests if request.goal is not None])
         covered = torch.tensor([float(request.covered) for request in requests])
         features = pick_features if family == "pick" else place_features
@@ -64,7 +71,9 @@ class Values:
         return navigate_features(repeat(kitchen.state, count), poses, around, way, present)
 
 
-def _join(goals: Sequence[Goal]) -> Goal:
-    return Goal(
-        **{f.name: torch.cat([getattr(goal, f.name) for goal in goals]) for f in fields(Goal)}
+def _join(goals: Sequence[_G]) -> _G:
+    """One goal with the rows of all, which are of one class."""
+    made = type(goals[0])
+    return made(
+        **{f.name: torch.cat([getattr(goal, f.name) for goal in goals]) for f in fields(made)}
     )

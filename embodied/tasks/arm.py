@@ -1,4 +1,4 @@
-"""What pick and place share: features of the arm and its object, grasp geometry, arm postures."""
+"""What the arm skills share: features of arm and object, grasp geometry, postures, starts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import mujoco
 import torch
 
 from embodied.tasks.base import SHAPES, Goal
@@ -13,12 +14,19 @@ from embodied.world import catalogue
 from embodied.world.control import FINGER_OPEN, Controller
 from embodied.world.engine import BatchEngine, CpuEngine
 from embodied.world.grasp import FINGERTIP, GRASP_DEPTH, STAND
-from embodied.world.predicates import held, object_in_base, pick_out, vertical_half
+from embodied.world.predicates import heading, held, object_in_base, pick_out, vertical_half
 from embodied.world.robot import BASE_RADIUS, HOME_ARM, REST_TCP
-from embodied.world.scene import FixtureCfg, FixtureKind, fixture_model, scaled_half_extents
-from embodied.world.state import Layout, State, quat_up, quat_yaw, rotate, wrap
+from embodied.world.scene import (
+    OPEN_DRAWER,
+    FixtureCfg,
+    FixtureKind,
+    fixture_model,
+    scaled_half_extents,
+)
+from embodied.world.state import Layout, State, quat_up, rotate, turn, wrap
 
-ARM_FEATURES = 38
+ROBOT_FEATURES = 18
+ARM_FEATURES = ROBOT_FEATURES + 20
 TURN_LIMIT = 1.75  # rad to either side that a grasp may want, within `control.YAW_LIMIT`
 REST_RADIUS = 0.07  # m about `REST_TCP` within which the arm counts as at rest
 
@@ -33,16 +41,16 @@ def grasp_point(state: State, goal: Goal) -> torch.Tensor:
 
 
 def yaw_error(state: State, goal: Goal) -> torch.Tensor:
-    """(N,) rad from the gripper's yaw to a grasp across a box's narrow side; 0 for round things.
+    """(N,) rad from the gripper's yaw to a grasp across the object's narrow side; 0 if it is round.
 
     Of the two such yaws the nearer one is meant, unless the wrist would have to turn beyond
     `TURN_LIMIT`. At the tie the error is a full quarter turn, never 0: there is always a way to go.
     """
-    yaw = quat_yaw(pick_out(state.object_quat, goal.index)) - state.base_pose[:, 2] - state.tcp_yaw
-    error = wrap(2 * yaw) / 2
+    yaw, oblong = heading(state, goal.index, goal.half)
+    error = wrap(2 * (yaw - state.base_pose[:, 2] - state.tcp_yaw)) / 2
     beyond = (state.tcp_yaw + error).abs() > TURN_LIMIT
     error = torch.where(beyond, error - error.sign() * torch.pi, error)
-    return torch.where(goal.shape[:, 2] > 0.5, error, torch.zeros_like(error))
+    return torch.where(oblong, error, torch.zeros_like(error))
 
 
 def at_rest(state: State) -> torch.Tensor:
@@ -51,14 +59,8 @@ def at_rest(state: State) -> torch.Tensor:
     return (distance < REST_RADIUS) & (state.tcp_vel.norm(dim=-1) < 0.15)
 
 
-def arm_features(state: State, goal: Goal, control: Controller) -> torch.Tensor:
-    """(N, ARM_FEATURES) what both arm skills observe; base frame, scaled to about unit range."""
-    index = goal.index
-    centre = object_in_base(state, index)
-    velocity = pick_out(state.object_vel, index)
-    velocity = torch.cat([rotate(velocity[:, :2], -state.base_pose[:, 2]), velocity[:, 2:]], -1)
-    grasp = grasp_point(state, goal)
-    error = yaw_error(state, goal)
+def robot_features(state: State, control: Controller) -> torch.Tensor:
+    """(N, ROBOT_FEATURES) what every arm skill observes of itself, scaled to about unit range."""
     columns = [
         (state.tcp_pos - torch.tensor(REST_TCP)) * 3,
         (control.target[:, :3] - state.tcp_pos) * 30,
@@ -69,6 +71,20 @@ def arm_features(state: State, goal: Goal, control: Controller) -> torch.Tensor:
         state.fingers * 30 - 0.75,
         control.opening[:, None] * 30 - 0.75,
         torch.tanh(state.touch / 10),
+    ]
+    return torch.cat(columns, -1)
+
+
+def arm_features(state: State, goal: Goal, control: Controller) -> torch.Tensor:
+    """(N, ARM_FEATURES) what pick and place observe; base frame, scaled to about unit range."""
+    index = goal.index
+    centre = object_in_base(state, index)
+    velocity = pick_out(state.object_vel, index)
+    velocity = torch.cat([rotate(velocity[:, :2], -state.base_pose[:, 2]), velocity[:, 2:]], -1)
+    grasp = grasp_point(state, goal)
+    error = yaw_error(state, goal)
+    columns = [
+        robot_features(state, control),
         (centre - state.tcp_pos) * 4,
         ((grasp - state.tcp_pos) * 20).clamp(-3, 3),
         (velocity * 2).clamp(-3, 3),
@@ -94,14 +110,17 @@ class Fixtures:
     height: torch.Tensor
     kind: torch.Tensor
     """(N,) index into `KINDS`."""
+    models: tuple[mujoco.MjModel, ...]
+    """One per simulation."""
 
 
-KINDS = ("surface", "tray", "bin", "drawer")
+KINDS = ("surface", "tray", "bin", "drawer", "open drawer")
 HEIGHTS = {
     "surface": (0.66, 0.84),
     "tray": (0.76, 0.84),
     "bin": (0.44, 0.56),
     "drawer": (0.46, 0.62),
+    "open drawer": (0.46, 0.54),
 }
 
 
@@ -140,6 +159,7 @@ def fixtures_of(cfgs: Sequence[FixtureCfg], threads: int = 0) -> Fixtures:
         shape=torch.nn.functional.one_hot(torch.tensor(shapes), len(SHAPES)).float(),
         height=torch.tensor([cfg.height for cfg in cfgs]),
         kind=torch.tensor([KINDS.index(cfg.kind) for cfg in cfgs]),
+        models=tuple(models[cfg] for cfg in cfgs),
     )
 
 
@@ -198,6 +218,16 @@ class Start:
         )
 
 
+def in_open_drawer(lying: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points (M, 2) of an open drawer's floor, fixture frame, and yaws (M,) for what stands there;
+    what lies (M,) does so across it."""
+    unit = torch.rand(len(lying), 3, generator=rng) * 2 - 1
+    unit[:, :2] *= torch.where(lying[:, None], 0.6, 1.0)
+    where = torch.tensor(OPEN_DRAWER) + torch.stack([0.065 * unit[:, 0], 0.18 * unit[:, 1]], -1)
+    yaw = torch.where(lying, torch.pi / 2 + 0.3 * unit[:, 2], torch.pi * unit[:, 2])
+    return where, yaw
+
+
 def stand_before(where: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     """(M, 3) base poses in front of where (M, 2), looser than navigation stops: 7 cm, 11 degrees."""
     unit = torch.rand(len(where), 3, generator=rng) * 2 - 1
@@ -231,3 +261,23 @@ def place_bodies(
         (list(range(first, first + 7)), pose),
     ):
         qpos[rows, torch.tensor(columns)] = values.double()
+
+
+def standing(
+    spot: torch.Tensor, half: torch.Tensor, lying: torch.Tensor, yaw: torch.Tensor
+) -> torch.Tensor:
+    """(M, 7) poses on points (M, 3), upright or lying with their height along yaw (M,).
+
+    half: (M, 3) extents. lying: (M,) bool.
+    """
+    zero, flat = torch.zeros_like(yaw), torch.full_like(yaw, 0.5**0.5)
+    upright = torch.stack([torch.ones_like(yaw), zero, zero, zero], -1)
+    tipped = torch.stack([flat, zero, flat, zero], -1)  # about y: its height now points along x
+    quat = turn(torch.where(lying[:, None], tipped, upright), yaw)
+    high = torch.where(lying, half[:, 0], half[:, 2])
+    return torch.cat([spot[:, :2], (spot[:, 2] + high + 0.001)[:, None], quat], -1)
+
+
+def any_yaw(count: int, rng: torch.Generator) -> torch.Tensor:
+    """(count,) uniform in [-pi, pi]."""
+    return (torch.rand(count, generator=rng) * 2 - 1) * torch.pi

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from embodied.tasks.base import Goal
+from embodied.tasks.drawer import DrawerGoal, inside
 from embodied.tasks.labels import SkillCall
 from embodied.world.grasp import STAND
 from embodied.world.kitchen import SPACING, Kitchen
@@ -21,14 +22,16 @@ class Request:
     """A grounded call.
 
     present: the scene has the object that the call names.
-    goal: of an arm skill; None for navigation.
-    stand: base pose (3,) x, y, yaw of a navigation; None for an arm skill.
+    goal: of pick and place.
+    drawer: of opening and closing.
+    stand: base pose (3,) x, y, yaw of a navigation.
     place: where it happens, if that is known.
     """
 
     call: SkillCall
     present: bool
     goal: Goal | None = None
+    drawer: DrawerGoal | None = None
     stand: np.ndarray | None = None
     place: str | None = None
     covered: bool = False
@@ -41,7 +44,7 @@ def ground(call: SkillCall, kitchen: Kitchen) -> Request:
     if call.family == "pick":
         return _pick(call, kitchen)
     if call.family in ("open", "close"):
-        return Request(call, True, place=call.place)
+        return Request(call, True, drawer=_drawer(call, kitchen), place=call.place)
     return _place(call, kitchen)
 
 
@@ -82,6 +85,12 @@ def _place(call: SkillCall, kitchen: Kitchen) -> Request:
     return Request(
         call, present, goal=_goal(kitchen, name if present else None, spot, drop), place=where
     )
+
+
+def _drawer(call: SkillCall, kitchen: Kitchen) -> DrawerGoal:
+    """What is in the drawer now has to stay there."""
+    goal = DrawerGoal.read([kitchen.model], opened=call.family == "open")
+    return replace(goal, kept=inside(kitchen.state, goal))
 
 
 def _surface_here(kitchen: Kitchen) -> str | None:

@@ -15,13 +15,14 @@ import torch
 
 from embodied.tasks.arm import fixtures_of
 from embodied.tasks.base import Task
+from embodied.tasks.drawer import CloseTask, OpenTask
 from embodied.tasks.navigate import NavigateTask
 from embodied.tasks.pick import PickTask
 from embodied.tasks.place import PlaceTask
 from embodied.world.control import ARM_ACTIONS, BASE_ACTIONS, MAX_SPEED
 from embodied.world.goals import Goal, parse_goal
 from embodied.world.kitchen import Kitchen
-from embodied.world.scene import FixtureCfg, FixtureKind
+from embodied.world.scene import DrawerCfg, FixtureCfg, FixtureKind
 from embodied.world.state import State
 
 _BOUND = 10.0
@@ -143,6 +144,16 @@ def make_place(
 ) -> SkillEnv:
     """``embodied/Place-v0``: one held object, one kind of fixture."""
     return SkillEnv(PlaceTask(1, easy=easy, fixtures=fixtures_of([FixtureCfg(object, kind)], 1)))
+
+
+def make_open(object: str = "sponge", easy: float = 0.0) -> SkillEnv:
+    """``embodied/Open-v0``: the kitchen's drawer with one object in it."""
+    return SkillEnv(OpenTask(1, easy=easy, fixtures=fixtures_of([DrawerCfg(object)], 1)))
+
+
+def make_close(object: str = "sponge", easy: float = 0.0) -> SkillEnv:
+    """``embodied/Close-v0``: the kitchen's drawer with one object in it."""
+    return SkillEnv(CloseTask(1, easy=easy, fixtures=fixtures_of([DrawerCfg(object)], 1)))
 
 
 def make_kitchen(**kwargs: Any) -> KitchenEnv:

@@ -14,7 +14,7 @@ import torch
 
 from embodied.tasks.arm import Fixtures, fixtures_of
 from embodied.tasks.pick import PickTask
-from embodied.world.state import rotate, to_base
+from embodied.world.state import rotate, to_base, turn
 
 Act = Callable[[torch.Tensor], torch.Tensor]
 _CONFIRM = 3
@@ -80,13 +80,6 @@ def _snapshot(task: PickTask) -> dict[str, torch.Tensor]:
         "opening": task.control.opening.clone(),
         "pose": torch.cat([position, turn(state.object_quat[:, 0], -state.base_pose[:, 2])], -1),
     }
-
-
-def turn(quat: torch.Tensor, yaw: torch.Tensor) -> torch.Tensor:
-    """Quaternions (M, 4) after a further turn by yaw (M,) about the vertical."""
-    c, s = torch.cos(yaw / 2), torch.sin(yaw / 2)
-    w, x, y, z = quat.unbind(-1)
-    return torch.stack([c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w], -1)
 
 
 def carried_to(base: torch.Tensor, pose: torch.Tensor) -> torch.Tensor:

@@ -11,14 +11,17 @@ from embodied.tasks.arm import (
     KINDS,
     Fixtures,
     Start,
+    any_yaw,
     arm_features,
     arm_postures,
     at_rest,
     build_fixtures,
     grasp_point,
+    in_open_drawer,
     place_bodies,
     rest_start,
     stand_before,
+    standing,
     yaw_error,
 )
 from embodied.tasks.base import Goal
@@ -26,7 +29,7 @@ from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
 from embodied.world.grasp import grasp_offset
 from embodied.world.predicates import bottom, held, object_in_base, pick_out
 from embodied.world.robot import BASE_RADIUS, REST_TCP
-from embodied.world.scene import FixtureKind
+from embodied.world.scene import OPEN_DRAWER, FixtureKind, lies_in_drawer
 from embodied.world.state import State, StateReader, quat_up, rotate
 
 LIFTED = 0.05  # m above the surface
@@ -85,7 +88,8 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
 
 
 class PickTask:
-    """The training MDP: one object on a surface or tray, the robot roughly where navigation stops."""
+    """The training MDP: one object on a surface, a tray or in an open drawer, the robot roughly where
+    navigation stops; before the drawer that is one stand for all that lies in it."""
 
     name = "pick"
     obs_dim = ARM_FEATURES + 1
@@ -101,7 +105,7 @@ class PickTask:
         fixtures: Fixtures | None = None,
     ) -> None:
         self.num_envs, self.easy = num_envs, easy
-        kinds: tuple[FixtureKind, ...] = ("surface",) * 5 + ("tray",)
+        kinds: tuple[FixtureKind, ...] = ("surface",) * 6 + ("tray",) + ("open drawer",) * 2
         self.fixtures = fixtures or build_fixtures(kinds, num_envs, seed, threads)
         self.engine = self.fixtures.engine
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
@@ -116,20 +120,24 @@ class PickTask:
         """See `Task.reset`."""
         count, fixed = int(mask.sum()), self.fixtures
         self.engine.reset(mask)
-        where = self._object_spot(mask, rng)
+        where, yaw, lying = self._object_spot(mask, rng)
         start = self._start(mask, where, rng)
-        pose = torch.zeros(count, 7)
-        pose[:, :2], pose[:, 2] = where, fixed.height[mask] + fixed.half[mask, 2] + 0.001
-        yaw = (torch.rand(count, generator=rng) * 2 - 1) * torch.pi
         aligned = start.base[:, 2] + start.tcp[:, 3] + 0.5 * torch.randn(count, generator=rng)
-        yaw = torch.where(start.easy, aligned, yaw)
+        yaw = torch.where(start.easy & ~lying, aligned, yaw)
+        spot = torch.cat([where, fixed.height[mask, None]], -1)
+        pose = standing(spot, fixed.half[mask], lying, yaw)
         opening = torch.full((count,), FINGER_OPEN)
         # some begin with the object in the gripper: that lifting pays is learned before grasping is
         grip = start.easy & (torch.rand(count, generator=rng) < 0.4)
-        yaw = torch.where(grip, start.base[:, 2] + start.tcp[:, 3], yaw)
-        pose[:, 2] = torch.where(grip, start.tcp[:, 2] + grasp_offset(fixed.half[mask]), pose[:, 2])
+        held_at = torch.cat(
+            [where, start.tcp[:, 2:3] + grasp_offset(fixed.half[mask])[:, None]], -1
+        )
+        across = start.base[:, 2] + start.tcp[:, 3]
+        upright = torch.stack(
+            [torch.cos(across / 2), 0 * across, 0 * across, torch.sin(across / 2)], -1
+        )
+        pose = torch.where(grip[:, None], torch.cat([held_at, upright], -1), pose)
         opening = torch.where(grip, fixed.half[mask, 1], opening)
-        pose[:, 3], pose[:, 6] = torch.cos(yaw / 2), torch.sin(yaw / 2)
         place_bodies(fixed, mask, start, pose, opening[:, None].expand(-1, 2))
         self.control.reset(
             mask, start.tcp, torch.where(grip, (opening - 0.02).clamp_min(0), opening)
@@ -138,18 +146,26 @@ class PickTask:
         self.engine.forward(mask)
         self.state = self.reader.read()
 
-    def _object_spot(self, mask: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        """(M, 2) where on the fixture the object stands; a tray is smaller than a surface."""
-        unit = torch.rand(int(mask.sum()), 2, generator=rng)
-        tray = self.fixtures.kind[mask] == KINDS.index("tray")
+    def _object_spot(
+        self, mask: torch.Tensor, rng: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Where on the fixture the object stands (M, 2), its yaw (M,), and whether it lies (M,)."""
+        fixed, count = self.fixtures, int(mask.sum())
+        unit, kind = torch.rand(count, 2, generator=rng), fixed.kind[mask]
+        tray, drawer = kind == KINDS.index("tray"), kind == KINDS.index("open drawer")
         depth = torch.where(tray, 0.06 + 0.18 * unit[:, 0], 0.07 + 0.25 * unit[:, 0])
         side = (unit[:, 1] * 2 - 1) * torch.where(tray, 0.13, 0.35)
-        return torch.stack([depth, side], -1)
+        lying = drawer & lies_in_drawer(fixed.half[mask])
+        inside, yaw = in_open_drawer(lying, rng)
+        where = torch.where(drawer[:, None], inside, torch.stack([depth, side], -1))
+        return where, torch.where(drawer, yaw, any_yaw(count, rng)), lying
 
     def _start(self, mask: torch.Tensor, where: torch.Tensor, rng: torch.Generator) -> Start:
         """The arm at rest, turned as a place may have left it; a share begins above the object."""
         fixed, count = self.fixtures, len(where)
-        usual = rest_start(stand_before(where, rng), rng)
+        drawer = fixed.kind[mask] == KINDS.index("open drawer")
+        before = torch.where(drawer[:, None], torch.tensor(OPEN_DRAWER), where)
+        usual = rest_start(stand_before(before, rng), rng)
         tcp, arm = arm_postures()
         wanted = fixed.height[mask] + 2 * fixed.half[mask, 2] + 0.08
         pick = torch.randint(len(tcp), (count, 24), generator=rng)

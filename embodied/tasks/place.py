@@ -15,6 +15,7 @@ from embodied.tasks.arm import (
     arm_postures,
     at_rest,
     build_fixtures,
+    in_open_drawer,
     place_bodies,
     rest_start,
     stand_before,
@@ -25,7 +26,7 @@ from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
 from embodied.world.grasp import grasp_offset
 from embodied.world.predicates import bottom, held, object_in_base, pick_out, still, upright
 from embodied.world.robot import BASE_RADIUS, REST_TCP
-from embodied.world.scene import FixtureKind
+from embodied.world.scene import OPEN_DRAWER, FixtureKind
 from embodied.world.state import State, StateReader, quat_up, rotate, to_base
 
 NEAR_SPOT = 0.08  # m, how far from the spot something may stand
@@ -133,7 +134,7 @@ class PlaceTask:
         fixtures: Fixtures | None = None,
     ) -> None:
         self.num_envs, self.easy, self.handoff = num_envs, easy, handoff
-        kinds: tuple[FixtureKind, ...] = ("surface",) * 4 + ("tray", "bin")
+        kinds: tuple[FixtureKind, ...] = ("surface",) * 4 + ("tray", "bin", "open drawer")
         self.fixtures = fixtures or build_fixtures(kinds, num_envs, seed, threads)
         self.engine = self.fixtures.engine
         self.grasps = collect_grasps(self.fixtures, pick, 6, seed, threads) if pick else None
@@ -182,17 +183,23 @@ class PlaceTask:
         self.state = self.reader.read()
 
     def _spot(self, mask: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        """(M, 2) where on the fixture to place: anywhere on surface and tray, the bin's centre."""
+        """(M, 2) where on the fixture to place: anywhere on surface, tray and drawer, the bin's
+        centre."""
         unit, kind = torch.rand(int(mask.sum()), 2, generator=rng), self.fixtures.kind[mask]
         depth = torch.where(kind == 1, 0.07 + 0.16 * unit[:, 0], 0.08 + 0.24 * unit[:, 0])
         side = (unit[:, 1] * 2 - 1) * torch.where(kind == 1, 0.12, 0.35)
         drop = kind == KINDS.index("bin")
-        return torch.stack([torch.where(drop, 0.18, depth), torch.where(drop, 0.0, side)], -1)
+        where = torch.stack([torch.where(drop, 0.18, depth), torch.where(drop, 0.0, side)], -1)
+        drawer = kind == KINDS.index("open drawer")
+        inside, _ = in_open_drawer(torch.zeros_like(drawer), rng)
+        return torch.where(drawer[:, None], inside, where)
 
     def _start(self, mask: torch.Tensor, where: torch.Tensor, rng: torch.Generator) -> Start:
         """The arm at rest holding the object; a share begins low over the spot."""
         fixed, count = self.fixtures, len(where)
-        usual = rest_start(stand_before(where, rng), rng)
+        drawer = fixed.kind[mask] == KINDS.index("open drawer")
+        before = torch.where(drawer[:, None], torch.tensor(OPEN_DRAWER), where)
+        usual = rest_start(stand_before(before, rng), rng)
         tcp, arm = arm_postures()
         hang = fixed.half[mask, 2] - grasp_offset(
             fixed.half[mask]

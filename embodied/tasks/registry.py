@@ -28,6 +28,7 @@ class Family:
 
 def families() -> Mapping[str, Family]:
     """All families by name. Imported late: they bring MuJoCo and torch along."""
+    from embodied.tasks.drawer import CloseTask, OpenTask
     from embodied.tasks.navigate import NavigateTask
     from embodied.tasks.pick import PickTask
     from embodied.tasks.place import PlaceTask
@@ -38,6 +39,8 @@ def families() -> Mapping[str, Family]:
         ),
         "pick": Family("pick", PickTask, steps=3_000_000),
         "place": Family("place", PlaceTask, steps=4_500_000),
+        "open": Family("open", OpenTask, steps=2_000_000),
+        "close": Family("close", CloseTask, steps=2_000_000),
     }
 
 

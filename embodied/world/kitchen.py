@@ -23,7 +23,7 @@ from embodied.world.grasp import STAND, grasp_offset
 from embodied.world.places import Place, read_places
 from embodied.world.predicates import bottom, held, vertical_half
 from embodied.world.robot import HOME_ARM, REST_TCP
-from embodied.world.scene import kitchen_spec
+from embodied.world.scene import kitchen_spec, lies_in_drawer
 from embodied.world.state import State, StateReader
 
 SHAPES = ("cylinder", "sphere", "box")
@@ -101,13 +101,11 @@ class Kitchen:
     def stand(self, name: str, point: np.ndarray | None = None) -> np.ndarray:
         """(3,) base pose in front of a world point on a place, its centre if left out.
 
-        Before the drawer the robot stands where the point will be within reach once it is open, so
-        it pulls, reaches in and pushes without driving in between.
+        There is one stand before the drawer, whatever lies in it: from there the robot pulls,
+        reaches in and pushes without driving in between.
         """
-        ahead = self._drawn(name, self.travel)
-        if point is None:
-            return ahead.stand(ahead.centre)
-        return ahead.stand(point + ahead.centre - self.place(name).centre)
+        place = self._drawn(name, self.travel)
+        return place.stand(place.centre if point is None or place.kind == "drawer" else point)
 
     def position(self, instance: str) -> np.ndarray:
         """(3,) centre of an object, world."""
@@ -268,17 +266,19 @@ class Kitchen:
     def set_object(
         self, instance: str, point: np.ndarray, yaw: float, where: str | None = None
     ) -> None:
-        """Stands an object on a surface point (3,); what is too tall for the drawer lies down."""
-        half = self.half[self.index[instance]].numpy()
+        """Stands an object on a surface point (3,); what is too tall for the drawer lies across it."""
+        half = self.half[self.index[instance]]
+        if where == "drawer" and bool(lies_in_drawer(half)):
+            place = self.place(where)
+            side = float(np.clip(place.local(point)[1], -0.12, 0.12))
+            point, yaw = place.point(0.0, side), place.yaw + np.pi / 2
+            lying, turned = np.array([np.sqrt(0.5), 0, np.sqrt(0.5), 0]), np.zeros(4)
+            upright = np.array([np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)])
+            mujoco.mju_mulQuat(turned, upright, lying)
+            self._write_object(instance, point + np.array([0, 0, float(half[0]) + 0.002]), turned)
+            return
         quat = np.array([np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)])
-        height = half[2]
-        if where == "drawer" and half[2] > 0.06:
-            lying = np.zeros(4)
-            mujoco.mju_mulQuat(
-                lying, np.array([np.sqrt(0.5), 0, np.sqrt(0.5), 0]), np.array([1.0, 0, 0, 0])
-            )
-            quat, height = lying, half[0]
-        self._write_object(instance, point + np.array([0, 0, height + 0.002]), quat)
+        self._write_object(instance, point + np.array([0, 0, float(half[2]) + 0.002]), quat)
 
     def set_held(self, instance: str) -> None:
         """Puts an object upright into the gripper, the arm at rest, the fingers closed on it."""

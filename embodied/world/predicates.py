@@ -33,6 +33,23 @@ def vertical_half(state: State, index: torch.Tensor, half: torch.Tensor) -> torc
     return (row.abs() * half).sum(-1)
 
 
+def heading(
+    state: State, index: torch.Tensor, half: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which way the object's longer horizontal side points, world (N,) [rad], and whether it has
+    one (N,): as it stands or lies now, what is as long as it is wide has none."""
+    w, x, y, z = pick_out(state.object_quat, index).unbind(-1)
+    east = torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1)
+    north = torch.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1)
+    up = torch.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1)
+    vertical = torch.nn.functional.one_hot(up.abs().argmax(-1), 3).bool()
+    level = half.masked_fill(vertical, -1.0)
+    long = level.argmax(-1, keepdim=True)
+    short = half.masked_fill(vertical, 9.0).amin(-1)
+    yaw = torch.atan2(north.gather(-1, long), east.gather(-1, long))[:, 0]
+    return yaw, level.amax(-1) - short > 1e-3
+
+
 def held(state: State, index: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
     """(N,) bool: both pads press on something and the object is between them."""
     offset = object_in_base(state, index) - state.tcp_pos

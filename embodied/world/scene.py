@@ -14,6 +14,7 @@ from typing import Literal
 
 import mujoco
 import numpy as np
+import torch
 
 from embodied.errors import UsageError
 from embodied.world import catalogue
@@ -23,16 +24,19 @@ from embodied.world.robot import fetch_spec
 TIMESTEP = 0.008  # s
 SUBSTEPS = 5  # physics steps per control step
 CONTROL_DT = TIMESTEP * SUBSTEPS  # s: 25 Hz
+DRAWER = "drawer"  # its body and its slide joint
+OPEN_DRAWER = (0.23, 0.0)  # m: middle of the open drawer's usable floor in a fixture's frame
+DRAWER_ROOM = 0.205  # m: what is higher than that lies down in it, or it does not shut
 _COLLISION_GROUP = 3
 
-FixtureKind = Literal["surface", "tray", "bin", "drawer"]
+FixtureKind = Literal["surface", "tray", "bin", "drawer", "open drawer"]
 
 
 @dataclass(frozen=True)
 class FixtureCfg:
     """One training scene: a fixture whose front edge is the line x = 0, and one object.
 
-    height: of the surface, the tray's or the shut drawer's floor, or the bin's rim [m].
+    height: of the surface, the tray's or the drawer's floor, or the bin's rim [m].
     size_scale, mass_scale, friction: this scene's object [1, 1, sliding coefficient].
     other: a second object of the catalogue; scenes with one have another layout than those without.
     """
@@ -44,6 +48,21 @@ class FixtureCfg:
     mass_scale: float = 1.0
     friction: float = 0.9
     other: str | None = None
+
+
+@dataclass(frozen=True)
+class DrawerCfg(FixtureCfg):
+    """One training scene with the kitchen's own drawer and cabinet, raised or lowered to `height`.
+
+    load: mass of what else is in the drawer [kg].
+    damping, drag: how its slide resists [N s/m, N].
+    """
+
+    kind: FixtureKind = "drawer"
+    height: float = 0.50
+    load: float = 0.0
+    damping: float = 8.0
+    drag: float = 2.0
 
 
 def kitchen_spec(instances: Sequence[str], visuals: bool = True) -> mujoco.MjSpec:
@@ -79,13 +98,16 @@ def kitchen_spec(instances: Sequence[str], visuals: bool = True) -> mujoco.MjSpe
 
 
 def fixture_model(cfg: FixtureCfg, candidates: bool = False) -> mujoco.MjModel:
-    """A compiled training scene. All fixtures have the same layout, whatever their kind.
+    """A compiled training scene. All have the same layout, whatever their kind, except that a
+    `DrawerCfg`'s drawer moves.
 
     Args:
         candidates: all fixtures have the same geoms, too, as an engine needs whose simulations share
             one topology: each object has a geom of every shape, and those that it is not are specks
             in its middle.
     """
+    if isinstance(cfg, DrawerCfg):
+        return drawer_model(cfg, candidates)
     spec = mujoco.MjSpec()
     _physics(spec)
     spec.attach(fetch_spec(visuals=False), frame=spec.worldbody.add_frame(), prefix="robot/")
@@ -104,6 +126,39 @@ def fixture_model(cfg: FixtureCfg, candidates: bool = False) -> mujoco.MjModel:
     if cfg.other is not None:
         add_object(spec, "other", catalogue.objects()[cfg.other], cfg.friction, candidates)
     return spec.compile()
+
+
+def drawer_model(cfg: DrawerCfg, candidates: bool = False) -> mujoco.MjModel:
+    """A compiled training scene: of the kitchen only floor, close counter and the drawer.
+
+    See `fixture_model` for `candidates`.
+    """
+    spec = _read("kitchen.xml")
+    _physics(spec)
+    for body in list(spec.worldbody.bodies):
+        if body.name != DRAWER:
+            spec.delete(body)
+    drawer, slide = spec.body(DRAWER), spec.joint(DRAWER)
+    rise = np.array([0, 0, cfg.height - drawer.pos[2] - spec.site(f"place/{DRAWER}").pos[2]])
+    drawer.pos = drawer.pos + rise
+    for geom in list(spec.geoms):
+        if not geom.name.startswith(
+            (f"{DRAWER}/", "solid/cabinet", "solid/close counter", "floor")
+        ):
+            spec.delete(geom)
+        elif geom.name.startswith("solid/"):
+            geom.pos = geom.pos + rise
+    slide.damping, slide.frictionloss = [cfg.damping, 0, 0], cfg.drag
+    spec.geom(f"{DRAWER}/floor").mass += cfg.load
+    spec.attach(fetch_spec(visuals=False), frame=spec.worldbody.add_frame(), prefix="robot/")
+    scaled = _scaled(catalogue.objects()[cfg.object], cfg)
+    add_object(spec, "object", scaled, cfg.friction, candidates)
+    return spec.compile()
+
+
+def lies_in_drawer(half: torch.Tensor) -> torch.Tensor:
+    """(...) bool: things of half extents (..., 3) are too tall to stand in the shut drawer."""
+    return 2 * half[..., 2] > DRAWER_ROOM
 
 
 def scaled_half_extents(cfg: FixtureCfg) -> tuple[float, float, float]:
@@ -177,6 +232,16 @@ def _fixture_boxes(cfg: FixtureCfg) -> list[tuple[str, list[float], list[float]]
             ("rim0", [0.01, 0.60, 0.10], [0.01, 0, h + 0.10]),
             ("rim1", [0.30, 0.60, 0.015], [0.30, 0, h + 0.20]),
         ] + [(f"rim{i}", *far) for i in (2, 3)]
+    if (
+        cfg.kind == "open drawer"
+    ):  # the kitchen's, its handle left out: floor, front, sides, cabinet
+        return [
+            ("slab", [0.25, 0.255, 0.006], [0.34, 0, h - 0.006]),
+            ("rim0", [0.010, 0.268, 0.106], [0.08, 0, h + 0.094]),
+            ("rim1", [0.25, 0.006, 0.071], [0.34, 0.249, h + 0.069]),
+            ("rim2", [0.25, 0.006, 0.071], [0.34, -0.249, h + 0.069]),
+            ("rim3", [0.30, 0.60, 0.015], [0.69, 0, h + 0.225]),
+        ]
     if cfg.kind == "tray":  # as the user's: a thin plate with a low rim, open below
         top, depth, width, rim, t = h, 0.15, 0.21, 0.012, 0.005
         plate = ("slab", [depth, width, 0.01], [depth, 0, top - 0.01])

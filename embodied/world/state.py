@@ -82,6 +82,13 @@ def quat_up(quat: torch.Tensor) -> torch.Tensor:
     return 1 - 2 * (quat[..., 1] ** 2 + quat[..., 2] ** 2)
 
 
+def turn(quat: torch.Tensor, yaw: torch.Tensor) -> torch.Tensor:
+    """Quaternions (M, 4) after a further turn by yaw (M,) about the vertical."""
+    c, s = torch.cos(yaw / 2), torch.sin(yaw / 2)
+    w, x, y, z = quat.unbind(-1)
+    return torch.stack([c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w], -1)
+
+
 def wrap(angle: torch.Tensor) -> torch.Tensor:
     """Angles in [-pi, pi)."""
     return torch.remainder(angle + torch.pi, 2 * torch.pi) - torch.pi

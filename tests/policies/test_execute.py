@@ -99,3 +99,23 @@ def test_grounding_finds_room_on_a_crowded_place() -> None:
     spot = request.goal.spot[0].numpy()
     for other in ("sponge", "tea", "apple"):
         assert np.linalg.norm(spot[:2] - kitchen.position(other)[:2]) > 0.12
+
+
+def test_the_drawer_is_opened_and_closed_with_what_is_in_it(library: dict) -> None:
+    kitchen = scene(sponge="drawer", tea="table")
+    executor = Executor(kitchen, library)
+    for call, opened in ((labels.go_to("drawer"), False), (labels.OPEN, True)):
+        assert executor.run(call).success
+        assert kitchen.facts().open["drawer"] == opened
+    assert kitchen.facts().robot_at == "drawer" and not kitchen.covered("sponge")
+    assert executor.run(labels.CLOSE).success
+    facts = kitchen.facts()
+    assert not facts.open["drawer"] and facts.at["sponge"] == "drawer"
+    assert float(kitchen.state.drawer[0]) < 0.01
+
+
+def test_a_full_gripper_opens_nothing(library: dict) -> None:
+    kitchen = scene(sponge="table")
+    kitchen.set_held("sponge")
+    outcome = Executor(kitchen, library).run(labels.OPEN)
+    assert not outcome.success and "holds the sponge" in outcome.reason

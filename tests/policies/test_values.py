@@ -56,7 +56,8 @@ def test_a_full_gripper_cannot_pick_and_an_empty_one_cannot_place(library: dict)
 def test_absent_shut_away_and_thrown_away_things_are_out_of_reach(library: dict) -> None:
     kitchen = Kitchen(["rice chips", "tea"], seed=2)
     kitchen.arrange({"rice chips": "drawer", "tea": "trash"}, "user")
-    before(kitchen, "rice chips")
+    kitchen.set_robot(kitchen.stand("drawer"))
+    kitchen.settle(5)
     assert worth(library, kitchen, labels.pick_up("rice chips"))[0] < 0.1
     before(kitchen, "tea")
     assert worth(library, kitchen, labels.pick_up("tea"))[0] < 0.1
@@ -80,3 +81,22 @@ def test_all_labels_at_once_equal_one_by_one(library: dict) -> None:
     assert together.shape == (len(calls),)
     for i in range(0, len(calls), 17):
         assert worth(library, kitchen, calls[i])[0] == pytest.approx(together[i], abs=1e-5)
+
+
+def test_the_drawer_is_worth_opening_when_shut_before_it_and_with_an_empty_gripper(
+    library: dict,
+) -> None:
+    kitchen = Kitchen(["sponge", "apple"], seed=2)
+    kitchen.arrange({"sponge": "drawer", "apple": "table"}, "drawer")
+    opening, closing = worth(library, kitchen, labels.OPEN, labels.CLOSE)
+    assert opening > 0.9 and closing < 0.1
+    kitchen.set_drawer(kitchen.travel)
+    kitchen.settle()
+    opening, closing = worth(library, kitchen, labels.OPEN, labels.CLOSE)
+    assert opening < 0.1 and closing > 0.9
+    kitchen.set_held("apple")
+    assert worth(library, kitchen, labels.OPEN, labels.CLOSE).max() < 0.1
+    kitchen.open_gripper()
+    kitchen.set_robot(kitchen.stand("table"))
+    kitchen.settle()
+    assert worth(library, kitchen, labels.OPEN, labels.CLOSE).max() < 0.05

@@ -1,0 +1,364 @@
+"""Open and close: take the drawer by its handle, pull or push it, let go, come to rest.
+
+One MDP, two families: they differ in which end of its travel the drawer is wanted at, in the starts
+that this leads to, and in nothing else. The scene is the kitchen's own drawer with one object in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+import torch
+
+from embodied.tasks.arm import (
+    ROBOT_FEATURES,
+    TURN_LIMIT,
+    Fixtures,
+    Start,
+    arm_postures,
+    at_rest,
+    fixtures_of,
+    place_bodies,
+    rest_start,
+    robot_features,
+    standing,
+)
+from embodied.world import catalogue
+from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
+from embodied.world.grasp import STAND
+from embodied.world.predicates import TOUCH_FORCE
+from embodied.world.robot import REST_TCP
+from embodied.world.scene import (
+    CONTROL_DT,
+    DRAWER,
+    DrawerCfg,
+    lies_in_drawer,
+)
+from embodied.world.state import Layout, State, StateReader, rotate, to_base, wrap
+
+OPENED = 0.9  # of the travel that counts as open
+SHUT = 0.01  # m that counts as shut
+GENTLE = 0.3  # m/s: faster, and things in the drawer topple
+BAR = 0.011  # m, half the handle's thickness
+_INSIDE = ((0.05, 0.62), 0.26, (-0.17, 0.08))
+"""Of an object in the drawer, from the handle [m]: behind it, to either side, above it."""
+
+
+@dataclass(frozen=True)
+class DrawerGoal:
+    """Which drawer, and where it is wanted. All tensors have the simulations first, (N, ...)."""
+
+    handle: torch.Tensor
+    """(N, 3) middle of the handle when shut, world [m]."""
+    slide: torch.Tensor
+    """(N, 2) unit vector in which it opens, world."""
+    travel: torch.Tensor
+    """(N,) how far it opens [m]."""
+    opened: torch.Tensor
+    """(N,) bool: wanted open; else shut."""
+    kept: torch.Tensor
+    """(N, K) bool: the objects that are in it and have to stay there."""
+
+    @classmethod
+    def read(cls, models: Sequence[mujoco.MjModel], opened: bool) -> DrawerGoal:
+        """The goal of one simulation per model, nothing inside."""
+        handles, slides, travels = [], [], []
+        for model in models:
+            data = mujoco.MjData(model)
+            mujoco.mj_kinematics(model, data)
+            handles.append(data.geom("drawer/handle").xpos.copy())
+            slides.append(data.joint(DRAWER).xaxis[:2].copy())
+            travels.append(float(model.joint(DRAWER).range[1]))
+        n, objects = len(models), len(Layout.of(models[0]).objects)
+        return cls(
+            handle=torch.tensor(np.array(handles), dtype=torch.float32),
+            slide=torch.tensor(np.array(slides), dtype=torch.float32),
+            travel=torch.tensor(travels),
+            opened=torch.full((n,), opened),
+            kept=torch.zeros(n, objects, dtype=torch.bool),
+        )
+
+
+def handle_now(state: State, goal: DrawerGoal) -> torch.Tensor:
+    """(N, 3) middle of the handle, world."""
+    return goal.handle + torch.nn.functional.pad(goal.slide * state.drawer[:, None], (0, 1))
+
+
+def facing(state: State, goal: DrawerGoal) -> torch.Tensor:
+    """(N,) heading of who faces the drawer squarely, base frame [rad]."""
+    return wrap(torch.atan2(-goal.slide[:, 1], -goal.slide[:, 0]) - state.base_pose[:, 2])
+
+
+def yaw_error(state: State, goal: DrawerGoal) -> torch.Tensor:
+    """(N,) rad from the gripper's yaw to the nearer one across the handle, within `TURN_LIMIT`."""
+    error = wrap(2 * (facing(state, goal) + torch.pi / 2 - state.tcp_yaw)) / 2
+    beyond = (state.tcp_yaw + error).abs() > TURN_LIMIT
+    return torch.where(beyond, error - error.sign() * torch.pi, error)
+
+
+def missing(state: State, goal: DrawerGoal) -> torch.Tensor:
+    """(N,) how far the drawer is from where it counts as open or shut [m]; not positive there."""
+    return torch.where(goal.opened, OPENED * goal.travel - state.drawer, state.drawer - SHUT)
+
+
+def inside(state: State, goal: DrawerGoal) -> torch.Tensor:
+    """(N, K) bool: which objects are in the drawer."""
+    offset = handle_now(state, goal)[:, None] - state.object_pos
+    behind = (offset[..., :2] * goal.slide[:, None]).sum(-1)
+    along = torch.stack([-goal.slide[:, 1], goal.slide[:, 0]], -1)[:, None]
+    aside = (offset[..., :2] * along).sum(-1).abs()
+    (near, far), wide, (low, high) = _INSIDE
+    level = (-offset[..., 2] > low) & (-offset[..., 2] < high)
+    return (behind > near) & (behind < far) & (aside < wide) & level
+
+
+def observe(state: State, goal: DrawerGoal, control: Controller) -> torch.Tensor:
+    """(N, OBS_DIM) the policy's observation, base frame, scaled to about unit range."""
+    handle = to_base(state.base_pose, handle_now(state, goal)) - state.tcp_pos
+    error, square = yaw_error(state, goal), facing(state, goal)
+    left = missing(state, goal)
+    columns = [
+        robot_features(state, control),
+        ((state.tcp_pos - torch.tensor(REST_TCP)) * 15).clamp(-2, 2),
+        handle * 4,
+        (handle * 20).clamp(-3, 3),
+        torch.stack([torch.sin(2 * error), torch.cos(2 * error), error], -1),
+        torch.stack([square * 3, state.drawer / goal.travel, (left * 20).clamp(-2, 2)], -1),
+    ]
+    return torch.cat(columns, -1)
+
+
+OBS_DIM = ROBOT_FEATURES + 15
+
+
+def moved(state: State, goal: DrawerGoal) -> torch.Tensor:
+    """(N,) bool: the drawer is where it is wanted, and what was in it still is."""
+    return (missing(state, goal) <= 0) & (inside(state, goal) | ~goal.kept).all(-1)
+
+
+def success(state: State, goal: DrawerGoal) -> torch.Tensor:
+    """(N,) bool: the drawer is where it is wanted; the gripper is free, open and at rest."""
+    free = (state.touch < 0.05).all(-1) & (state.fingers.mean(-1) > 0.8 * FINGER_OPEN)
+    return moved(state, goal) & free & at_rest(state)
+
+
+def failure(state: State, goal: DrawerGoal) -> torch.Tensor:
+    """(N,) bool: something was pushed out of the drawer."""
+    return (~inside(state, goal) & goal.kept).any(-1)
+
+
+def terms(
+    state: State, goal: DrawerGoal, action: torch.Tensor, speed: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """Weighted reward terms, (N,) each: take the handle, move it, let go, come to rest.
+
+    Args:
+        speed: (N,) of the drawer [m/s].
+    """
+    offset = to_base(state.base_pose, handle_now(state, goal)) - state.tcp_pos
+    distance, done = offset.norm(dim=-1), moved(state, goal).float()
+    near, close = 1 - torch.tanh(4 * distance), 1 - torch.tanh(15 * distance)
+    aligned = torch.cos(2 * yaw_error(state, goal)).clamp_min(0)
+    gripped = (state.touch > TOUCH_FORCE).all(-1) & (distance < 0.05)
+    share = 1 - (missing(state, goal) / (OPENED * goal.travel)).clamp(0, 1)
+    away = (state.tcp_pos - torch.tensor(REST_TCP)).norm(dim=-1)
+    rest = 0.5 * (1 - away / 0.6).clamp(0, 1) + 0.5 * (1 - torch.tanh(12 * away))
+    openness = state.fingers.mean(-1) / FINGER_OPEN
+    return {
+        "reach": (near + close * aligned) * (1 - done),
+        "align": 0.5 * (1 - torch.tanh(1.2 * yaw_error(state, goal).abs())) * (1 - done),
+        "grip": 1.5 * gripped.float() * aligned * (1 - done),
+        "move": 5.0 * share,
+        "gentle": -2.0 * (speed.abs() - GENTLE).clamp_min(0),
+        "done": 4.0 * done,
+        "free": 1.5 * done * openness,
+        "rest": 7.0 * done * rest,
+        "settled": 6.0 * success(state, goal).float(),  # else hovering near rest pays as much
+        "slow": 1.0 * done * rest.square() * (1 - torch.tanh(3 * state.tcp_vel.norm(dim=-1))),
+        "effort": -0.03 * action.square().sum(-1),
+    }
+
+
+class DrawerTask:
+    """The training MDP of one of the two families."""
+
+    name: str
+    wants_open: bool
+    obs_dim = OBS_DIM
+    act_dim = ARM_ACTIONS
+    horizon = 100
+
+    def __init__(
+        self,
+        num_envs: int,
+        seed: int = 0,
+        threads: int = 0,
+        easy: float = 0.35,
+        fixtures: Fixtures | None = None,
+    ) -> None:
+        self.num_envs, self.easy = num_envs, easy
+        fixed = fixtures or fixtures_of(drawer_cfgs(num_envs, seed), threads)
+        self.fixtures, self.engine = fixed, fixed.engine
+        self.reader, self.control = StateReader(self.engine), Controller(self.engine)
+        self.goal = DrawerGoal.read(fixed.models, self.wants_open)
+        self.goal.kept[:, 0] = True
+        self.floor, self.stand = _place(fixed.models, self.goal)
+        self._last = torch.zeros(num_envs)
+        self._action = torch.zeros(num_envs, ARM_ACTIONS)
+        self.state = self.reader.read()
+
+    def reset(self, mask: torch.Tensor, rng: torch.Generator) -> None:
+        """See `Task.reset`."""
+        count, rows = int(mask.sum()), mask.nonzero()[:, 0]
+        self.engine.reset(mask)
+        out = self._extension(rows, rng)
+        usual = self._stand(rows, rng)
+        over, gripping = self._near_handle(rows, out, rng)
+        start = usual.where(over.easy, over)
+        opening = torch.where(gripping, BAR + 0.0005, FINGER_OPEN)
+        pose = self._contents(rows, out, rng)
+        place_bodies(self.fixtures, mask, start, pose, opening[:, None].expand(count, 2))
+        self.engine.field("qpos")[rows, self.fixtures.layout.drawer] = out.double()
+        self.control.reset(
+            mask, start.tcp, torch.where(gripping, (opening - 0.02).clamp_min(0), opening)
+        )
+        self.engine.forward(mask)
+        self.state = self.reader.read()
+
+    def _extension(self, rows: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+        """(M,) how far the drawer is out: most often at the other end, else left half way."""
+        unit, kind = torch.rand(2, len(rows), generator=rng)
+        start = torch.where(kind < 0.6, 0.08 * unit * (kind < 0.2), 0.6 * unit)
+        start = torch.where(kind < self.easy / 4, 0.6 + 0.4 * unit, start)
+        if not self.wants_open:
+            start = 1 - start
+        return start * self.goal.travel[rows]
+
+    def _stand(self, rows: torch.Tensor, rng: torch.Generator) -> Start:
+        """Where navigation stops before the drawer, looser: 6 cm, 8 cm, 9 degrees."""
+        unit = torch.rand(len(rows), 3, generator=rng) * 2 - 1
+        stand = self.stand[rows]
+        shift = rotate(torch.stack([0.06 * unit[:, 0], 0.08 * unit[:, 1]], -1), stand[:, 2])
+        base = torch.cat([stand[:, :2] + shift, stand[:, 2:] + 0.16 * unit[:, 2:]], -1)
+        return rest_start(base, rng)
+
+    def _near_handle(
+        self, rows: torch.Tensor, out: torch.Tensor, rng: torch.Generator
+    ) -> tuple[Start, torch.Tensor]:
+        """Starts just above the handle, for a share of `easy`, and which (M,) have it in the grip."""
+        count, goal = len(rows), self.goal
+        poses, joints = arm_postures()
+        across = (poses[:, 3].abs() > 1.35) & (poses[:, 0] < 0.72)
+        poses, joints = poses[across], joints[across]
+        easy = torch.rand(count, generator=rng) < self.easy
+        gripping = easy & (torch.rand(count, generator=rng) < 0.4)
+        high = goal.handle[rows, 2] + torch.where(gripping, 0.0, 0.055)
+        pick = torch.randint(len(poses), (count, 24), generator=rng)
+        pick = pick[torch.arange(count), (poses[pick, 2] - high[:, None]).abs().argmin(-1)]
+        tcp = poses[pick]
+        fits = torch.where(gripping, (tcp[:, 2] - high).abs() < 0.02, tcp[:, 2] > high - 0.01)
+        face = torch.atan2(-goal.slide[rows, 1], -goal.slide[rows, 0])
+        yaw = face + tcp[:, 3].sign() * torch.pi / 2 - tcp[:, 3]
+        handle = goal.handle[rows, :2] + goal.slide[rows] * out[:, None]
+        aside = 0.05 * (torch.rand(count, generator=rng) * 2 - 1)
+        handle = (
+            handle + torch.stack([-goal.slide[rows, 1], goal.slide[rows, 0]], -1) * aside[:, None]
+        )
+        base = torch.cat([handle - rotate(tcp[:, :2], yaw), yaw[:, None]], -1)
+        return Start(easy & fits, base, tcp, joints[pick]), gripping & fits
+
+    def _contents(
+        self, rows: torch.Tensor, out: torch.Tensor, rng: torch.Generator
+    ) -> torch.Tensor:
+        """(M, 7) poses of the objects: anywhere on the drawer's usable floor; what has to lie, lies
+        across it."""
+        unit = torch.rand(len(rows), 3, generator=rng) * 2 - 1
+        half, slide = self.fixtures.half[rows], self.goal.slide[rows]
+        aside, lying = torch.stack([-slide[:, 1], slide[:, 0]], -1), lies_in_drawer(half)
+        unit[:, :2] *= torch.where(lying[:, None], 0.6, 1.0)
+        spot = self.floor[rows].clone()
+        spot[:, :2] += slide * (out + 0.06 * unit[:, 0])[:, None] + aside * 0.17 * unit[:, 1:2]
+        along = torch.atan2(aside[:, 1], aside[:, 0]) + 0.15 * unit[:, 2]
+        yaw = torch.where(lying, along, torch.pi * unit[:, 2])
+        return standing(spot, half, lying, yaw)
+
+    def observe(self) -> torch.Tensor:
+        """See `Task.observe`."""
+        return observe(self.state, self.goal, self.control)
+
+    def step(self, action: torch.Tensor) -> None:
+        """See `Task.step`."""
+        self._action, self._last = action, self.state.drawer
+        self.control.move_arm(action, self.state)
+        self.control.advance()
+        self.state = self.reader.read()
+
+    def rewards(self) -> Mapping[str, torch.Tensor]:
+        """See `Task.rewards`."""
+        speed = (self.state.drawer - self._last) / CONTROL_DT
+        return terms(self.state, self.goal, self._action, speed)
+
+    def success(self) -> torch.Tensor:
+        """See `Task.success`."""
+        return success(self.state, self.goal)
+
+    def failure(self) -> torch.Tensor:
+        """See `Task.failure`."""
+        return failure(self.state, self.goal)
+
+    def labels(self) -> Mapping[str, list[str]]:
+        """What to report success by: what each simulation's drawer holds."""
+        return {"holding": [cfg.object for cfg in self.fixtures.cfgs]}
+
+
+class OpenTask(DrawerTask):
+    """Pull the drawer out to at least `OPENED` of its travel."""
+
+    name, wants_open = "open", True
+
+
+class CloseTask(DrawerTask):
+    """Push the drawer in to within `SHUT`."""
+
+    name, wants_open = "close", False
+
+
+def drawer_cfgs(num_envs: int, seed: int) -> list[DrawerCfg]:
+    """Each catalogue object in turn, in drawers that differ in height, load and resistance."""
+    rng = torch.Generator().manual_seed(seed)
+
+    def draw(low: float, high: float) -> float:
+        return low + (high - low) * float(torch.rand(1, generator=rng))
+
+    names = list(catalogue.objects())
+    variants = [
+        DrawerCfg(
+            name,
+            height=draw(0.46, 0.54),
+            size_scale=draw(0.92, 1.08),
+            mass_scale=draw(0.7, 1.3),
+            friction=draw(0.7, 1.1),
+            load=draw(0.0, 1.5),
+            damping=draw(5.0, 14.0),
+            drag=draw(1.0, 4.0),
+        )
+        for _ in range(6)
+        for name in names
+    ]
+    return [variants[i % len(variants)] for i in range(num_envs)]
+
+
+def _place(models: Sequence[mujoco.MjModel], goal: DrawerGoal) -> tuple[torch.Tensor, torch.Tensor]:
+    """The usable floor's middle when shut (N, 3), and the stand before it (N, 3) x, y, yaw."""
+    floors = []
+    for model in models:
+        data = mujoco.MjData(model)
+        mujoco.mj_kinematics(model, data)
+        floors.append(data.site(f"place/{DRAWER}").xpos.copy())
+    floor = torch.tensor(np.array(floors), dtype=torch.float32)
+    stand = floor[:, :2] + goal.slide * (goal.travel + STAND)[:, None]
+    yaw = torch.atan2(-goal.slide[:, 1], -goal.slide[:, 0])
+    return floor, torch.cat([stand, yaw[:, None]], -1)
