@@ -17,12 +17,13 @@ from planners.model import SUCCESS, Step, in_front
 from planners.solver import Solution, solve
 
 FOLDER = files("sim_assets").joinpath("suites")
-MEASURED = ("families", "refuse", "ask", "logic", "long", "disturbed", "amend")
+MEASURED = ("families", "refuse", "ask", "logic", "long", "disturbed", "amend", "drawer")
 SUITES: dict[str, Suite] = {
     name: load_suite(str(FOLDER.joinpath(f"{name}.yaml"))) for name in MEASURED
 }
 ITEMS = [pytest.param(item, id=item.id) for suite in SUITES.values() for item in suite.items]
-CLOSED_DRAWER = {"shut"}  # families that need the skills of the drawer
+# families that need the skills of the drawer
+CLOSED_DRAWER = {"shut", "open_close", "put_in", "take_out", "store"}
 
 
 def plan(item: SuiteItem, drawer: bool = True) -> Solution:
