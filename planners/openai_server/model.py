@@ -72,15 +72,33 @@ class OpenAIServer:
         return Scores(logp, int(tokens), int(asked), int(written))
 
     def write(self, prompt: Prompt) -> tuple[str, int]:
-        """See `CanWrite.write`; at temperature 0, in the chat where that is how labels are scored."""
-        before, fields = self.server.tokens, {"temperature": 0.0, "max_tokens": 32}
+        """See `CanWrite.write`."""
+        before = self.server.tokens
         if self.probed.way.chats:
             text = wording.log_and(wording.NEXT_LINE, prompt, self._shots)
-            said = self.server.chat(lambda r: r.choices[0].message.content or "", text, **fields)
         else:
             text = prompts.render(prompt, self._shots)
-            said = self.server.complete(lambda r: r.choices[0].text, text, **fields)
-        return wording.first_line(said), self.server.tokens - before
+        line = wording.first_line(self.generate(text, 32))
+        return line, self.server.tokens - before
+
+    def generate(self, text: str, max_tokens: int) -> str:
+        """See `CanGenerate.generate`; in the chat where that is how labels are scored.
+
+        Raises:
+            EnvironmentFault: the server does not take it, or fails.
+        """
+        fields = {"temperature": 0.0, "seed": 0, "max_tokens": max_tokens}
+        try:
+            if self.probed.way.chats:
+                return self.server.chat(
+                    lambda r: r.choices[0].message.content or "", text, **fields
+                )
+            return self.server.complete(lambda r: r.choices[0].text, text, **fields)
+        except Refused as refusal:
+            raise EnvironmentFault(
+                f"The server at {self.server.address.url} refuses to write ({refusal}); choose "
+                "another model."
+            ) from None
 
     def _values(self, prompt: Prompt, labels: Sequence[str]) -> np.ndarray:
         """Scores with as many examples as the server's context holds."""

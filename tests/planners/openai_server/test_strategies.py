@@ -322,7 +322,9 @@ def test_a_server_that_ignores_every_field_is_read(serve):
     assert LABELS[int(np.argmax(scores.logp))] == "pick up the sponge"
     assert scores.calls == 5  # it ignores `n` as well
     assert model.write(PROMPT) == ("Pick up the sponge", 7)
-    seeds = [body["seed"] for _, body, _ in server.requests[-6:-1]]
+    assert "Pick up the sponge." in model.generate("What now?", 50)
+    assert server.requests[-1][1]["temperature"] == 0.0
+    seeds = [body["seed"] for _, body, _ in server.requests[-7:-2]]
     assert seeds == [0, 1, 2, 3, 4]  # or every sample might be the same
 
 
@@ -393,3 +395,5 @@ def test_examples_are_dropped_when_the_server_holds_no_more(serve):
     server.behaviour = lambda path, body: error(400, "maximum context length is 12 tokens")
     with pytest.raises(EnvironmentFault, match="longer context"):
         model.score(PROMPT, CALLS)
+    with pytest.raises(EnvironmentFault, match="refuses to write"):
+        model.generate("What now?", 50)
