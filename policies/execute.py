@@ -17,7 +17,7 @@ from embodied.world.kitchen import Kitchen
 from embodied.world.navigation import Map
 from embodied.world.people import bystander
 from embodied.world.predicates import held
-from embodied.world.robot import REST_TCP
+from embodied.world.robot import FINGER_OPEN, REST_TCP
 from embodied.world.scene import CONTROL_DT
 from policies.skill import Skill
 from policies.vec_env import CONFIRM
@@ -128,29 +128,32 @@ class Executor:
             tick(step * CONTROL_DT)
             confirmed = confirmed + 1 if bool(task.success(kitchen.state, goal)[0]) else 0  # type: ignore[attr-defined]
             if confirmed >= CONFIRM:
-                return Outcome(True, "", step)
+                rest = self._withdraw(tick, step) if task is place else 0
+                return Outcome(True, "", step + rest)
             if bool(task.failure(kitchen.state, goal)[0]):  # type: ignore[attr-defined]
                 reason = _MISHAPS[family]
                 break
         return Outcome(False, reason, step + self._withdraw(tick, step))
 
     def _withdraw(self, tick: OnStep, before: int) -> int:
-        """After a failed arm skill the target is led back to rest: not a policy but a reflex of the
-        controller, so that the next skill starts from where it was trained to."""
+        """After a placement or a failed arm skill the target is led back to rest, an empty gripper
+        opens: not a policy but a reflex of the controller, so that the next skill starts from where
+        it was trained to. A closed empty gripper is one that pick and its head have never seen."""
         kitchen = self.kitchen
         rest = torch.tensor(REST_TCP)
-        grip = -1.0 if kitchen.holding() else 1.0
+        empty = kitchen.holding() is None
         for step in range(1, _WITHDRAW + 1):
             offset = rest - kitchen.state.tcp_pos
-            rising = (
-                offset[:, 2:] > 0.12
-            )  # up before back: the fingers may be beside something tall
+            # up before back: the fingers may be beside something tall
+            rising = offset[:, 2:] > 0.12
             move = torch.where(rising, torch.tensor([[0.0, 0.0, 1.0]]), offset * 12).clamp(-1, 1)
-            action = torch.cat([move, torch.zeros(1, 1), torch.full((1, 1), grip)], -1)
+            turn = (-5 * kitchen.state.tcp_yaw[:, None]).clamp(-1, 1)
+            action = torch.cat([move, turn, torch.full((1, 1), 1.0 if empty else -1.0)], -1)
             kitchen.control.move_arm(action, kitchen.state)
             kitchen.step()
             tick((before + step) * CONTROL_DT)
-            if float(offset.norm()) < 0.03:
+            ready = not empty or float(kitchen.state.fingers.amin()) > 0.9 * FINGER_OPEN
+            if ready and float(offset.norm()) < 0.03 and float(turn.abs()) < 0.5:
                 break
         return step
 

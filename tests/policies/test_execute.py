@@ -9,6 +9,7 @@ from embodied.tasks.grounding import ground
 from embodied.world.kitchen import Kitchen
 from policies.execute import Executor
 from policies.library import load_library
+from policies.values import Values
 
 torch.set_num_threads(1)
 
@@ -90,6 +91,17 @@ def test_pick_from_across_the_room_fails_and_comes_back_to_rest(library: dict) -
     assert not outcome.success
     rest = np.array([0.58, 0.0, 1.10])
     assert np.linalg.norm(kitchen.state.tcp_pos[0].numpy() - rest) < 0.08
+
+
+def test_after_a_placement_the_next_pick_is_as_likely_as_it_is(library: dict) -> None:
+    kitchen = scene(orange="table", tea="close counter")
+    executor = Executor(kitchen, library)
+    values = Values(library, executor.map)
+    carried = [labels.find("orange"), labels.pick_up("orange"), labels.go_to("close counter")]
+    for call in (*carried, labels.place("orange", "close counter"), labels.find("tea")):
+        assert executor.run(call).success, call.label
+    assert values(kitchen, [labels.pick_up("tea")])[0] > 0.9
+    assert executor.run(labels.pick_up("tea")).success
 
 
 def test_grounding_finds_room_on_a_crowded_place() -> None:
