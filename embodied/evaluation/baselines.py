@@ -21,6 +21,7 @@ from embodied.ideal import IdealExecutor
 from embodied.suites import SuiteItem
 from embodied.tasks.grounding import ground
 from embodied.tasks.labels import DONE, SkillCall
+from embodied.world.facts import Facts
 from embodied.world.kitchen import Kitchen
 from planners.model import SUCCESS, Prompt, Question, Step
 from planners.saycan import Decision, SayCan, SayCanCfg
@@ -135,16 +136,21 @@ class OpenLoop:
         self.planner, self.kitchen, self.values = planner, kitchen, values
         self.act = IdealExecutor(kitchen).run
         self.history: list[Step] = []
+        self.trail: list[Facts] = []
 
     def decide(
         self, prompt: Prompt, calls: Sequence[SkillCall], affordance: np.ndarray
     ) -> Decision:
         """See `SayCan.decide`; of the real world only what the person says is heard."""
-        imagined = replace(prompt, history=tuple(self.history), facts=self.kitchen.facts())
+        facts = self.kitchen.facts()
+        imagined = replace(
+            prompt, history=tuple(self.history), facts=facts, trail=(*self.trail, facts)
+        )
         decision = self.planner.decide(imagined, calls, self.values(self.kitchen, calls))
         if decision.chosen is not None and decision.chosen != DONE:
             self.act(decision.chosen, lambda seconds: None)
             self.history.append(Step(decision.chosen.label, SUCCESS))
+            self.trail.append(facts)
         return decision
 
 

@@ -118,6 +118,7 @@ def test_open_loop_goes_on_whatever_happens_and_shows_the_model_an_ideal_world(
     assert [step.label for step in result.history] == list(FETCH[:-1])
     assert all(step.succeeded for prompt in model.seen for step in prompt.history)
     assert model.seen[2].facts.holding == "sponge"
+    assert [facts.holding for facts in model.seen[3].trail] == [None, None, "sponge", "sponge"]
 
 
 def test_closed_loop_retries_where_open_loop_does_not(items: tuple) -> None:
