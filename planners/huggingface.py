@@ -23,6 +23,8 @@ from planners.scoring import Scored, choose, common_prefix
 
 # They begin alike and go on differently: what a strategy is tested on.
 SENTINELS = ("pick up the lime soda", "pick up the coke can")
+_PATHS = ("/", ".", "~")  # how a source begins that is no id
+_PATIENCE = 8.0  # s, for the hub's first answer
 SEAM = 64  # characters before a prompt's end that a label may change the tokens of
 
 
@@ -88,8 +90,6 @@ class HuggingFace:
             UsageError: no such folder or id, or not a causal language model.
             EnvironmentFault: the hub cannot be reached and the cache has no copy.
         """
-        from transformers import AutoModelForCausalLM, AutoTokenizer  # takes seconds to import
-
         cfg = cfg or HuggingFaceCfg()
         gpu = torch.cuda.is_available()
         device = cfg.device if cfg.device != "auto" else "cuda" if gpu else "cpu"
@@ -98,8 +98,13 @@ class HuggingFace:
         folder = Path(source).expanduser()
         where = str(folder) if folder.is_dir() else source
         try:
-            tokenizer = AutoTokenizer.from_pretrained(where)
-            model: Any = AutoModelForCausalLM.from_pretrained(where, dtype=dtype)
+            try:  # what is here needs no network, and is not asked for there
+                tokenizer, model = _pretrained(where, dtype, local_files_only=True)
+            except (OSError, ValueError, KeyError):
+                if folder.is_dir() or source.startswith(_PATHS):
+                    raise
+                _reach_hub(source)
+                tokenizer, model = _pretrained(where, dtype)
         except (OSError, ValueError, KeyError) as error:
             raise _load_error(source, folder.is_dir(), error) from error
         return cls(model.to(device), tokenizer, name or f"hf:{source}", cfg)
@@ -232,6 +237,31 @@ class HuggingFace:
         return []
 
 
+def _pretrained(where: str, dtype: Any, **how: Any) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # takes seconds to import
+
+    tokenizer = AutoTokenizer.from_pretrained(where, **how)
+    return tokenizer, AutoModelForCausalLM.from_pretrained(where, dtype=dtype, **how)
+
+
+def _reach_hub(source: str) -> None:
+    """One question to the hub, since the library asks for each file five times, half a minute long.
+
+    Raises:
+        EnvironmentFault: no answer.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=_PATIENCE)
+    except Exception as error:  # of whichever HTTP library it uses
+        raise EnvironmentFault(
+            f"The model '{source}' is not on this machine and {constants.ENDPOINT} cannot be reached; "
+            "connect, or give the folder of a model, or use --llm embedded."
+        ) from error
+
+
 def _load_error(source: str, is_folder: bool, error: Exception) -> Exception:
     """What to tell a person whose model did not load."""
     causes: list[str] = []
@@ -243,11 +273,7 @@ def _load_error(source: str, is_folder: bool, error: Exception) -> Exception:
     if is_folder:
         return UsageError(f"The folder '{source}' holds no causal language model: {reason}")
     unknown = {"RepositoryNotFoundError", "HFValidationError", "GatedRepoError"}
-    if (
-        unknown & set(causes)
-        or not isinstance(error, OSError)
-        or source.startswith(("/", ".", "~"))
-    ):
+    if unknown & set(causes) or not isinstance(error, OSError) or source.startswith(_PATHS):
         return UsageError(
             f"There is no language model '{source}': no such folder, and no such public id on "
             f"huggingface.co. Give a folder or an id such as 'Qwen/Qwen3-0.6B'. ({reason})"

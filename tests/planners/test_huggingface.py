@@ -14,7 +14,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from embodied.errors import UsageError
+from embodied.errors import EnvironmentFault, UsageError
 from embodied.tasks.labels import DONE, enumerate_calls, find, pick_up
 from embodied.world.facts import Facts
 from planners import load_language_model
@@ -259,3 +259,11 @@ def test_a_text_that_is_too_long_is_told(tokenizer):
     back_end = HuggingFace(make("llama", len(tokenizer), 1024), tokenizer)
     with pytest.raises(UsageError, match="reads 1024 tokens at once, and this takes"):
         back_end.generate("apple " * 1000, 100)
+
+
+def test_a_hub_out_of_reach_is_asked_once(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(EnvironmentFault, match=r"cannot be reached; connect, or give the folder"):
+        load_language_model("hf:nosuch/model")
