@@ -21,9 +21,6 @@ from embodied.world.robot import BASE_RADIUS
 from embodied.world.routes import CELL, Grid, Route, distance, plan
 from embodied.world.state import State
 
-_OFFERS = ((0, 0), (0.08, 0), (-0.08, 0), (0, 0.04), (0, -0.04), (0.15, 0), (-0.15, 0))
-"""Turns [rad] about the target and shifts sideways [m] that pick and place tolerate."""
-
 
 @dataclass(frozen=True)
 class Map:
@@ -108,32 +105,6 @@ class Map:
         """The route to one goal, or several (R, 2), in world coordinates [m]."""
         goals = np.atleast_2d(np.asarray(goal_xy, float))
         return plan(self.grid, goals, *self.solids(drawer_open))
-
-
-def stand_pose(
-    axis: np.ndarray, target: np.ndarray, ahead: float, room: Map, drawer_open: float = 0.0
-) -> tuple[float, float, float]:
-    """(x, y, yaw) from which a target is straight ahead, facing along the place's approach.
-
-    Where that would touch something, as beside an open drawer, the nearest turn or shift that pick
-    and place tolerate is taken; if none is free, the straight pose is returned all the same.
-
-    Args:
-        axis: (2,) or (3,) x axis of the place's site, from the robot towards the place, world.
-        target: (2,) or (3,) object or spot, world [m].
-        ahead: from the base's centre to the target [m], `tasks.arm.STAND`.
-    """
-    straight = float(np.arctan2(axis[1], axis[0]))
-    offers = []
-    for turn, shift in _OFFERS:
-        yaw = straight + turn
-        facing = np.array([np.cos(yaw), np.sin(yaw)])
-        aside = np.array([-facing[1], facing[0]])
-        place = np.asarray(target[:2]) - ahead * facing + shift * aside
-        offers.append((float(place[0]), float(place[1]), float(yaw)))
-    gaps = clearance(torch.tensor(offers), room.obstacles(len(offers), drawer_open))
-    free = (gaps > 0.04).nonzero()
-    return offers[int(free[0])] if len(free) else offers[0]
 
 
 def _bounding_box(

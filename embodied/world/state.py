@@ -57,13 +57,6 @@ def to_base(base_pose: torch.Tensor, point: torch.Tensor) -> torch.Tensor:
     return torch.cat([rotate(delta, -base_pose[:, 2].reshape(shape)), point[..., 2:]], -1)
 
 
-def to_world(base_pose: torch.Tensor, point: torch.Tensor) -> torch.Tensor:
-    """Inverse of `to_base`."""
-    shape = (-1,) + (1,) * (point.dim() - 2)
-    turned = rotate(point[..., :2], base_pose[:, 2].reshape(shape))
-    return torch.cat([turned + base_pose[:, :2].reshape(*shape, 2), point[..., 2:]], -1)
-
-
 def rotate(vector: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
     """Planar vectors (..., 2) turned by angle (...) counterclockwise."""
     c, s = torch.cos(angle), torch.sin(angle)

@@ -10,7 +10,7 @@ import torch
 from embodied.errors import UsageError
 from embodied.tasks.rooms import free_poses
 from embodied.world import scene
-from embodied.world.navigation import Map, stand_pose
+from embodied.world.navigation import Map
 from embodied.world.proximity import clearance
 from embodied.world.robot import BASE_RADIUS
 
@@ -108,16 +108,3 @@ def test_an_open_drawer_is_in_the_way():
     start, row = torch.tensor([[0.20, -1.16]]), torch.zeros(1, dtype=torch.long)
     ways = [room().route((1.40, -1.16), d).remaining(start, row) for d in (0.0, 0.30)]
     assert float(ways[1]) > float(ways[0]) + 0.05
-
-
-def test_the_robot_stands_square_before_a_target_and_turns_beside_an_open_drawer():
-    axis, target = np.array([0.0, -1.0]), np.array([0.30, -1.60])
-    x, y, yaw = stand_pose(axis, target, 0.66, room())
-    assert (x, y, yaw) == pytest.approx((0.30, -0.94, -np.pi / 2))
-    x, y, yaw = stand_pose(axis, target, 0.66, room(), drawer_open=0.30)
-    pose = torch.tensor([[x, y, yaw]])
-    straight = torch.tensor([[0.30, -0.94, -np.pi / 2]])
-    opened = room().obstacles(1, 0.30)
-    assert float(clearance(straight, opened)) < 0.04 < float(clearance(pose, opened))
-    assert abs(yaw + np.pi / 2) < 0.2
-    assert np.hypot(x - 0.30, y + 1.60) == pytest.approx(0.66, abs=0.01)
