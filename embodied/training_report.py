@@ -1,0 +1,93 @@
+"""The page of a training's run folder: learning curve, figures, and how honest the success head is.
+
+Made from `metrics.jsonl` and `skill/skill.json` alone; drawn as SVG in the page, which needs no server.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from embodied.outputs import write_text
+from embodied.text import printable
+from policies.skill import SkillCard, read_card
+
+WIDTH, HEIGHT = 400, 240  # of a plot's area, SVG units
+_POINTS = 400  # of a curve: more cannot be seen
+
+
+def render_training(folder: Path) -> Path:
+    """Write `report.html` into the run folder of a finished training and return its path.
+
+    Raises:
+        UsageError: it holds no finished skill.
+        EnvironmentFault: the page cannot be written.
+    """
+    card = read_card(folder / "skill")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )  # fmt: skip
+    templates = files("embodied") / "templates"
+    page = environment.from_string((templates / "training.html.j2").read_text(encoding="utf-8"))
+    path = folder / "report.html"
+    style = Markup((templates / "report.css").read_text(encoding="utf-8"))
+    write_text(path, page.render(**view(card, _metrics(folder)), style=style))
+    return path
+
+
+def view(card: SkillCard, metrics: Sequence[dict[str, float]]) -> dict[str, Any]:
+    """Return what the page shows: texts, and points in the plots' coordinates."""
+    head = card.affordance.get("report", {})
+    return {
+        "family": card.family,
+        "training": card.training,
+        "total": card.figures.get("all"),
+        "figures": [(key, figure) for key, figure in card.figures.items() if key != "all"],
+        "curve": curve(metrics),
+        "last": int(metrics[-1]["steps"]) if metrics else 0,
+        "head": head,
+        "bins": bins(card.affordance.get("reliability", [])),
+        "width": WIDTH,
+        "height": HEIGHT,
+    }
+
+
+def curve(metrics: Sequence[dict[str, float]]) -> str:
+    """Return the points of success over steps, from the first step to the last."""
+    if not metrics:
+        return ""
+    every = -(-len(metrics) // _POINTS)
+    shown = [*metrics[::every], metrics[-1]]
+    last = metrics[-1]["steps"]
+    return " ".join(
+        f"{WIDTH * row['steps'] / last:.1f},{HEIGHT * (1 - row['success']):.1f}" for row in shown
+    )
+
+
+def bins(reliability: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    """Return one dot per bin: predicted to the right, observed upwards, area as the number."""
+    most = max((row["n"] for row in reliability), default=1)
+    return [
+        {
+            "x": WIDTH * row["p"],
+            "y": HEIGHT * (1 - row["observed"]),
+            "r": 2.5 + 8 * (row["n"] / most) ** 0.5,
+            **row,
+        }
+        for row in reliability
+    ]
+
+
+def _metrics(folder: Path) -> list[dict[str, float]]:
+    try:
+        text = (folder / "metrics.jsonl").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+    except (OSError, ValueError):
+        return []
