@@ -98,8 +98,9 @@ def _asked(cfg: EvaluateCfg) -> tuple[Setup, list[Task]]:
     from embodied.world.goals import nearest
     from planners import prepare
 
-    if cfg.seeds < 1:
-        raise UsageError("--seeds must be at least 1.")
+    cli.check_range("seeds", cfg.seeds, 1)
+    cli.check_range("seed", cfg.seed, *cli.SEEDS)
+    cli.check_range("jobs", cfg.jobs, 0)
     prepare(cfg.llm)  # what is wrong with it is said before anything is written
     planners = list(dict.fromkeys(cfg.planner.split(",") + (list(BASELINES) * cfg.baselines)))
     for name in planners:

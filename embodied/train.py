@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 import yaml
 
 from embodied import cli, outputs
+from embodied.errors import UsageError
+
+if TYPE_CHECKING:
+    from policies.trainer import TrainerCfg
 
 PRESETS = {
     # two cores, a laptop: 512 simulations keep both busy; more torch threads would fight the pool
@@ -27,6 +31,8 @@ PRESETS = {
         "device": "cpu",
         "steps": 20_000,
         "eval_episodes": 96,
+        "head_rollouts": 1_000,
+        "checkpoint_every": 4_000,
     },
 }
 
@@ -58,23 +64,81 @@ def run(cfg: TrainCfg) -> int:
 
         train_planner(seed=cfg.seed, out=cfg.out)
         return 0
-    from embodied.tasks import registry
+    cli.check_range("seed", cfg.seed, *cli.SEEDS)
+    cli.check_range("steps", cfg.steps, 0)
     from policies.library import SHIPPED
+    from policies.trainer import TrainerCfg
 
-    registry.family(cfg.family)
-    config = {"family": cfg.family, "preset": cfg.preset, "seed": cfg.seed, "steps": cfg.steps}
+    preset = {**PRESETS[cfg.preset], **({"steps": cfg.steps} if cfg.steps else {})}
+    skills = {"pick": cfg.pick or SHIPPED / "pick"}
+    settings = TrainerCfg(cfg.family, seed=cfg.seed, skills=skills, **preset)  # type: ignore[arg-type]
+    config = _config(cfg, settings)
+    if cfg.out is not None:
+        _check_same(cfg.out.expanduser(), config, cfg.fresh)
     folder = None if cfg.fresh or cfg.out else _unfinished(config)
     if folder is None:
         folder = outputs.new_run_folder("train", cfg.family, cfg.out, resume=True)
+    if not (folder / "config.yaml").exists():
         outputs.describe_run(folder, config)
     print(f"run folder: {folder}", flush=True)
     if (folder / "skill" / "affordance.safetensors").exists():
         print("this training is finished; give --out another folder to train anew")
         return 0
-    return _train(cfg, folder, {"pick": cfg.pick or SHIPPED / "pick"})
+    return _train(cfg, settings, folder)
 
 
-def _train(cfg: TrainCfg, folder: Path, skills: dict[str, Path]) -> int:
+def _config(cfg: TrainCfg, settings: TrainerCfg) -> dict[str, object]:
+    """What makes two trainings the same: only these go on from each other's checkpoints.
+
+    Raises:
+        UsageError: no such family, or a skill that its starts need is none.
+    """
+    from embodied.tasks import registry
+    from policies.skill import POLICY, read_card
+    from policies.trainer import needed
+
+    steps = settings.steps or registry.family(cfg.family).steps
+    used = {
+        name: read_card(folder).sha256[POLICY][:16] for name, folder in needed(settings).items()
+    }
+    return {"family": cfg.family, "preset": cfg.preset, "seed": cfg.seed, "steps": steps, **used}
+
+
+def _check_same(folder: Path, config: dict[str, object], fresh: bool) -> None:
+    """Refuse a folder with another training in it, before anything is written there.
+
+    Raises:
+        UsageError: it holds another one, or one at all where --fresh wants none.
+    """
+    held = _read_config(folder)
+    if held is None and not (folder / "checkpoints").exists():
+        return
+    if fresh:
+        raise UsageError(
+            f"{folder} holds a training, which --fresh would lose; give another --out."
+        )
+    held = held or {}
+    for name in [*config, *held]:
+        if held.get(name) != config.get(name):
+            raise UsageError(
+                f"{folder} holds another training: its {name} is {held.get(name, 'unknown')}, not "
+                f"{config.get(name, 'given')}; give --out another folder, or the flags that this "
+                "one was begun with."
+            )
+
+
+def command_of(cfg: TrainCfg) -> str:
+    """The line that makes the same skill again."""
+    words = ["python", "-m", "embodied.train", cfg.family, "--preset", cfg.preset]
+    words += ["--seed", str(cfg.seed)]
+    if cfg.steps:
+        words += ["--steps", str(cfg.steps)]
+    if cfg.pick:
+        words += ["--pick", str(cfg.pick)]
+    return shlex.join(words)
+
+
+def _train(cfg: TrainCfg, settings: TrainerCfg, folder: Path) -> int:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -85,11 +149,9 @@ def _train(cfg: TrainCfg, folder: Path, skills: dict[str, Path]) -> int:
     )
 
     from embodied.tasks import registry
-    from policies.trainer import TrainerCfg, describe, train
+    from policies.skill import describe
+    from policies.trainer import train
 
-    settings = TrainerCfg(cfg.family, seed=cfg.seed, skills=skills, **PRESETS[cfg.preset])  # type: ignore[arg-type]
-    if cfg.steps:
-        settings = replace(settings, steps=cfg.steps)
     total = settings.steps or registry.family(cfg.family).steps
     console = Console()
     columns = (
@@ -107,28 +169,35 @@ def _train(cfg: TrainCfg, folder: Path, skills: dict[str, Path]) -> int:
             )
             bar.update(task, completed=min(steps, total), description=text)
 
-        command = f"python -m embodied.train {cfg.family} --preset {cfg.preset} --seed {cfg.seed}"
-        card = train(
-            settings, folder, command, progress, lambda text: console.print(text, highlight=False)
-        )
+        def say(text: str) -> None:
+            console.print(text, highlight=False)
+
+        card = train(settings, folder, command_of(cfg), progress, say)
     console.print(f"{cfg.family}: {describe(card.figures['all'])}", highlight=False)
+    from embodied.training_report import render_training
+
     skill = folder / "skill"
-    console.print(
-        f"skill: {skill}\nuse it: python -m embodied.run --skills.{cfg.family} {shlex.quote(str(skill))} ..."
-    )
+    console.print(f"report: {render_training(folder)}\nskill: {skill}", soft_wrap=True)
+    use = shlex.join(["python", "-m", "embodied.run", f"--skills.{cfg.family}", str(skill)])
+    console.print(f"use it: {use} ...", soft_wrap=True)
     return 0
 
 
 def _unfinished(config: dict[str, object]) -> Path | None:
     """The latest run folder of the same settings without a finished skill."""
     for folder in sorted(Path("outputs/train").glob("*/*"), reverse=True):
-        try:
-            same = yaml.safe_load((folder / "config.yaml").read_text()) == config
-        except (OSError, yaml.YAMLError):
-            continue
-        if same:
+        if _read_config(folder) == config:
             return None if (folder / "skill" / "affordance.safetensors").exists() else folder
     return None
+
+
+def _read_config(folder: Path) -> dict[str, object] | None:
+    """The settings that a folder's training was begun with, if it holds one."""
+    try:
+        held = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    return held if isinstance(held, dict) else None
 
 
 def main(argv: list[str] | None = None) -> int:

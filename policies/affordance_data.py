@@ -13,8 +13,8 @@ from typing import Protocol
 
 import torch
 
+from embodied.tasks.base import CONFIRM
 from policies.rollouts import Act
-from policies.vec_env import CONFIRM
 
 SETTLE = 6  # control steps that a start is held still before it is read (0.24 s)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from embodied.tasks import drawer, navigate, pick, place
-from embodied.tasks.base import Goal
+from embodied.tasks.base import CONFIRM, Goal
 from embodied.tasks.drawer import DrawerGoal
 from embodied.tasks.grounding import Request, ground
 from embodied.tasks.labels import SkillCall
@@ -20,7 +20,6 @@ from embodied.world.predicates import held
 from embodied.world.robot import FINGER_OPEN, REST_TCP
 from embodied.world.scene import CONTROL_DT
 from policies.skill import Skill
-from policies.vec_env import CONFIRM
 
 OnStep = Callable[[float], None]
 """Called after every control step with the seconds since the skill began."""

@@ -193,3 +193,8 @@ def wilson(successes: int, episodes: int, z: float = 1.96) -> Figure:
         low=round(max(0.0, centre - spread), 4),
         high=round(min(1.0, centre + spread), 4),
     )
+
+
+def describe(figure: Figure) -> str:
+    """A rate with its interval in words."""
+    return f"{figure.rate:.1%} of {figure.episodes} (95 % {figure.low:.1%} to {figure.high:.1%})"

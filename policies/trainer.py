@@ -26,16 +26,18 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 
 from embodied.errors import UsageError
+from embodied.outputs import write_text
 from embodied.tasks import registry
+from policies.measure import fresh_starts
 from policies.ppo import BatchPPO, make_ppo
-from policies.rollouts import Act, Episodes, run_episodes
+from policies.rollouts import Act
 from policies.skill import (
     AFFORDANCE,
     POLICY,
-    Figure,
     Skill,
     SkillCard,
     Training,
+    describe,
     mean_of_ppo,
     save_skill,
 )
@@ -59,6 +61,8 @@ class TrainerCfg:
     """0 takes the family's own budget."""
     device: str = "cpu"
     eval_episodes: int = 1024
+    head_rollouts: int = 0
+    """For the success head; 0 takes the family's own number."""
     checkpoint_every: int = 200_000
     skills: dict[str, Path] = field(default_factory=dict)
     """Skill folders that starts are made with: placing begins where this pick ends."""
@@ -77,7 +81,7 @@ def train(
     torch.set_num_threads(cfg.torch_threads)
     spec = registry.family(cfg.family)
     steps = cfg.steps or spec.steps
-    kwargs = _start_kwargs(cfg)
+    kwargs = {name: Skill.load(folder).act for name, folder in needed(cfg).items()}
     task = spec.make(cfg.num_envs, cfg.seed, cfg.threads, **kwargs)
     env = TaskVecEnv(task, seed=cfg.seed, gamma=spec.gamma)
     model, minutes = _resume_or_start(cfg, env, folder, spec.ppo, steps)
@@ -92,10 +96,9 @@ def train(
     net = mean_of_ppo(model.policy)
     act: Act = torch.no_grad()(net.forward)
     say(f"trained {model.num_timesteps:,} steps in {minutes:.1f} min; evaluating on fresh starts")
-    fresh = spec.make(
-        max(160, cfg.num_envs // 16 * 16), cfg.seed + 10_000, cfg.threads, easy=0.0, **kwargs
+    figures = fresh_starts(
+        cfg.family, act, cfg.eval_episodes, cfg.seed + 10_000, cfg.threads, **kwargs
     )
-    figures = evaluate(fresh, act, cfg.eval_episodes, cfg.seed + 20_000)
     say(f"success {describe(figures['all'])}; rolling out for the success head")
     card = SkillCard(
         family=cfg.family,
@@ -110,39 +113,28 @@ def train(
     from policies import affordance
 
     head, facts = affordance.train(
-        cfg.family, act, seed=cfg.seed, threads=cfg.threads, log=say, **kwargs
-    )
+        cfg.family, act, seed=cfg.seed, threads=cfg.threads, log=say,
+        rollouts=cfg.head_rollouts, **kwargs,
+    )  # fmt: skip
     card = card.model_copy(update={"affordance": facts})
     save_skill(skill, card, {POLICY: net.state_dict(), AFFORDANCE: head})
     return card
 
 
-def describe(figure: Figure) -> str:
-    """A rate with its interval in words."""
-    return f"{figure.rate:.1%} of {figure.episodes} (95 % {figure.low:.1%} to {figure.high:.1%})"
+def needed(cfg: TrainerCfg) -> dict[str, Path]:
+    """The skill folders that the family's starts are made with.
 
-
-def evaluate(task: Any, act: Act, episodes: int, seed: int) -> dict[str, Figure]:
-    """Success over all fresh starts, per label of the task's simulations (objects, kinds)."""
-    per_env = max(1, -(-episodes // task.num_envs))
-    ended: Episodes = run_episodes(task, act, per_env, seed)
-    figures = {"all": ended.figure()}
-    for group, labels in task.labels().items():
-        names = np.asarray(labels)[ended.rows]
-        for name in sorted(set(labels)):
-            figures[f"{group}: {name}"] = ended.figure(names == name)
-    return figures
-
-
-def _start_kwargs(cfg: TrainerCfg) -> dict[str, Any]:
-    """What the family's reset distribution needs from other skills."""
-    if cfg.family != "place":
-        return {}
-    if "pick" not in cfg.skills:
-        raise UsageError(
-            "Placing is trained from where picks end: train pick first, or name it with --pick."
-        )
-    return {"pick": Skill.load(cfg.skills["pick"]).act}
+    Raises:
+        UsageError: one is not given.
+    """
+    names = registry.family(cfg.family).needs
+    for name in names:
+        if name not in cfg.skills:
+            raise UsageError(
+                f"The starts of {cfg.family} are made with a trained {name}: train that first, or "
+                f"name its folder with --{name}."
+            )
+    return {name: cfg.skills[name] for name in names}
 
 
 def _provenance(cfg: TrainerCfg, command: str, steps: int, minutes: float) -> Training:
@@ -179,7 +171,16 @@ def _resume_or_start(
     torch.set_rng_state(saved["torch"])
     env.rng.set_state(saved["env"])
     progress = json.loads((found[-1] / "progress.json").read_text())
+    _forget_after(progress["steps"], folder / "metrics.jsonl")
     return model, progress["minutes"]
+
+
+def _forget_after(steps: int, metrics: Path) -> None:
+    """Drops what was noted after the checkpoint: it is lost, and will be noted again."""
+    if metrics.exists():
+        lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]  # a kill may tear the last one
+        write_text(metrics, "".join(x for x in whole if json.loads(x)["steps"] <= steps))
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,7 @@ import numpy as np
 import torch
 from stable_baselines3.common.vec_env import VecEnv
 
-from embodied.tasks.base import Task
-
-CONFIRM = 3
-"""Control steps in a row that success must hold before it counts (0.12 s)."""
+from embodied.tasks.base import CONFIRM, Task, settle
 
 
 @dataclass
@@ -107,8 +104,7 @@ class TaskVecEnv(VecEnv):
         self._return += reward
         truncated = (self._length >= task.horizon) & ~success & ~failure
         done = success | failure | truncated
-        for_ever = reward + reward.clamp_min(0) / (1 - self.gamma)
-        reward = torch.where(success, for_ever, reward) * self.scale
+        reward = settle(reward, success, self.gamma) * self.scale
         self._terms = terms
         obs, self.ended = task.observe(), None
         if bool(done.any()):

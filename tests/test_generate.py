@@ -70,7 +70,9 @@ def test_complaints(flags, message, tmp_path, capsys):
 
 
 def test_a_model_that_never_writes_a_task_is_told(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("embodied.generate.source", lambda cfg, rng, attempts: iter(["no JSON"] * 500))
+    monkeypatch.setattr(
+        "embodied.generate.source", lambda cfg, rng, attempts: iter(["no JSON"] * 500)
+    )
     assert main(["generate", "--out", str(tmp_path), "--n", "3"]) == 2
     assert "Nothing came through: no JSON 110." in capsys.readouterr().err
     assert not (tmp_path / "tasks.yaml").exists()

@@ -13,6 +13,7 @@ from importlib import import_module
 
 BENCHES = {
     "scoring": "K labels after one prompt: what scoring them costs, in prefills",
+    "skills": "measure trained skills and their success heads anew, without training",
     "calibrate": "fit a language model's temperature on labelled decisions",
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import mujoco
 import numpy as np
@@ -327,14 +328,13 @@ class CloseTask(DrawerTask):
 
 
 def drawer_cfgs(num_envs: int, seed: int) -> list[DrawerCfg]:
-    """Each catalogue object in turn, in drawers that differ in height, load and resistance."""
+    """Each catalogue object in turn, every one in a drawer of its own height, load and resistance."""
     rng = torch.Generator().manual_seed(seed)
 
     def draw(low: float, high: float) -> float:
         return low + (high - low) * float(torch.rand(1, generator=rng))
 
-    names = list(catalogue.objects())
-    variants = [
+    return [
         DrawerCfg(
             name,
             height=draw(0.46, 0.54),
@@ -345,10 +345,8 @@ def drawer_cfgs(num_envs: int, seed: int) -> list[DrawerCfg]:
             damping=draw(5.0, 14.0),
             drag=draw(1.0, 4.0),
         )
-        for _ in range(6)
-        for name in names
+        for name in islice(cycle(catalogue.objects()), num_envs)
     ]
-    return [variants[i % len(variants)] for i in range(num_envs)]
 
 
 def _place(models: Sequence[mujoco.MjModel], goal: DrawerGoal) -> tuple[torch.Tensor, torch.Tensor]:

@@ -7,20 +7,23 @@ are for looking at a skill's MDP, for other libraries, and for the checkers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import gymnasium as gym
 import numpy as np
 import torch
 
-from embodied.tasks.arm import fixtures_of
-from embodied.tasks.base import Task
+from embodied.errors import UsageError
+from embodied.tasks import registry
+from embodied.tasks.arm import Fixtures, fixtures_of
+from embodied.tasks.base import CONFIRM, Task, settle
 from embodied.tasks.drawer import CloseTask, OpenTask
 from embodied.tasks.navigate import NavigateTask
 from embodied.tasks.pick import PickTask
 from embodied.tasks.place import PlaceTask
+from embodied.world import catalogue
 from embodied.world.control import ARM_ACTIONS, BASE_ACTIONS, MAX_SPEED
-from embodied.world.goals import Goal, parse_goal
+from embodied.world.goals import Goal, check_object, nearest, parse_goal
 from embodied.world.kitchen import Kitchen
 from embodied.world.scene import DrawerCfg, FixtureCfg, FixtureKind
 from embodied.world.state import State
@@ -32,8 +35,9 @@ class SkillEnv(gym.Env[np.ndarray, np.ndarray]):
     """One simulation of a skill's training MDP.
 
     Observations (obs_dim,) float32, actions (act_dim,) in [-1, 1]. The reward is the sum of the
-    task's terms; ``info["terms"]`` has them by name. Success and failure terminate, the horizon
-    truncates.
+    task's terms; ``info["terms"]`` has them by name. Success that has held for `CONFIRM` steps
+    terminates, and so does failure; the horizon truncates. A success is paid as if it went on for
+    ever (`tasks.base.settle`). Training differs in nothing but a constant factor on rewards.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
@@ -43,7 +47,8 @@ class SkillEnv(gym.Env[np.ndarray, np.ndarray]):
         self.observation_space = gym.spaces.Box(-_BOUND, _BOUND, (task.obs_dim,), np.float32)
         self.action_space = gym.spaces.Box(-1.0, 1.0, (task.act_dim,), np.float32)
         self._rng = torch.Generator()
-        self._length = 0
+        self._gamma = registry.family(task.name).gamma
+        self._length = self._confirmed = 0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -51,19 +56,24 @@ class SkillEnv(gym.Env[np.ndarray, np.ndarray]):
         """Draws a new start; the same seed draws the same one."""
         super().reset(seed=seed)
         self._rng.manual_seed(int(self.np_random.integers(2**31)))
-        self._length = 0
+        self._length = self._confirmed = 0
         self.task.reset(torch.ones(1, dtype=torch.bool), self._rng)
         return self._observe(), {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One control step; see `gymnasium.Env.step`."""
         self.task.step(torch.as_tensor(action, dtype=torch.float32)[None])
-        terms = {name: float(value[0]) for name, value in self.task.rewards().items()}
-        success, failure = bool(self.task.success()[0]), bool(self.task.failure()[0])
+        terms = self.task.rewards()
+        self._confirmed = self._confirmed + 1 if bool(self.task.success()[0]) else 0
+        success = self._confirmed >= CONFIRM
+        over = success or bool(self.task.failure()[0])
         self._length += 1
-        truncated = self._length >= self.task.horizon and not (success or failure)
-        info = {"terms": terms, "is_success": success}
-        return self._observe(), sum(terms.values()), success or failure, truncated, info
+        truncated = self._length >= self.task.horizon and not over
+        reward = torch.stack(list(terms.values())).sum(0)
+        reward = settle(reward, torch.tensor([success]), self._gamma)
+        named = {name: float(value[0]) for name, value in terms.items()}
+        info = {"terms": named, "is_success": success}
+        return self._observe(), float(reward[0]), over, truncated, info
 
     def _observe(self) -> np.ndarray:
         return self.task.observe()[0].clamp(-_BOUND, _BOUND).numpy()
@@ -136,24 +146,35 @@ def make_navigate(**kwargs: Any) -> SkillEnv:
 
 def make_pick(object: str = "sponge", kind: FixtureKind = "surface", easy: float = 0.0) -> SkillEnv:
     """``embodied/Pick-v0``: one object of the catalogue on one kind of fixture."""
-    return SkillEnv(PickTask(1, easy=easy, fixtures=fixtures_of([FixtureCfg(object, kind)], 1)))
+    return SkillEnv(PickTask(1, easy=easy, fixtures=_fixture(object, kind)))
 
 
 def make_place(
     object: str = "sponge", kind: FixtureKind = "surface", easy: float = 0.0
 ) -> SkillEnv:
     """``embodied/Place-v0``: one held object, one kind of fixture."""
-    return SkillEnv(PlaceTask(1, easy=easy, fixtures=fixtures_of([FixtureCfg(object, kind)], 1)))
+    return SkillEnv(PlaceTask(1, easy=easy, fixtures=_fixture(object, kind)))
+
+
+def _fixture(object: str, kind: FixtureKind) -> Fixtures:
+    """One fixture. Raises UsageError on an object or a kind that there is not."""
+    if kind not in get_args(FixtureKind):
+        raise UsageError(f"unknown fixture '{kind}'{nearest(str(kind), get_args(FixtureKind))}")
+    return fixtures_of([FixtureCfg(catalogue.kind(check_object(object)), kind)], 1)
 
 
 def make_open(object: str = "sponge", easy: float = 0.0) -> SkillEnv:
     """``embodied/Open-v0``: the kitchen's drawer with one object in it."""
-    return SkillEnv(OpenTask(1, easy=easy, fixtures=fixtures_of([DrawerCfg(object)], 1)))
+    return SkillEnv(OpenTask(1, easy=easy, fixtures=_drawer(object)))
 
 
 def make_close(object: str = "sponge", easy: float = 0.0) -> SkillEnv:
     """``embodied/Close-v0``: the kitchen's drawer with one object in it."""
-    return SkillEnv(CloseTask(1, easy=easy, fixtures=fixtures_of([DrawerCfg(object)], 1)))
+    return SkillEnv(CloseTask(1, easy=easy, fixtures=_drawer(object)))
+
+
+def _drawer(object: str) -> Fixtures:
+    return fixtures_of([DrawerCfg(catalogue.kind(check_object(object)))], 1)
 
 
 def make_kitchen(**kwargs: Any) -> KitchenEnv:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import torch
 
 from embodied.tasks.arm import Fixtures, fixtures_of
+from embodied.tasks.base import CONFIRM
 from embodied.tasks.pick import PickTask
 from embodied.world.state import rotate, to_base, turn
 
 Act = Callable[[torch.Tensor], torch.Tensor]
-_CONFIRM = 3
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def collect_grasps(
         for _ in range(task.horizon):
             task.step(act(task.observe()))
             confirmed = torch.where(task.success(), confirmed + 1, 0)
-            fresh = ((confirmed >= _CONFIRM) & ~taken).nonzero()[:, 0]
+            fresh = ((confirmed >= CONFIRM) & ~taken).nonzero()[:, 0]
             for name, value in _snapshot(task).items():
                 kept[name][fresh, count[fresh]] = value[fresh]
             count[fresh] += 1

@@ -14,9 +14,11 @@ from embodied.errors import UsageError
 class Family:
     """One skill family.
 
-    make: ``(num_envs, seed, threads, **starts) -> Task``; ``easy=0.0`` gives its fresh starts.
+    make: ``(num_envs, seed, threads, **starts) -> Task``.
     steps: environment steps that its training takes.
     ppo: overrides of the PPO settings.
+    fresh: starts that it is measured on; those that ease the learning are left out.
+    needs: families whose policies its starts are made with, passed to `make` by family.
     """
 
     name: str
@@ -24,6 +26,8 @@ class Family:
     steps: int
     gamma: float = 0.95
     ppo: dict[str, Any] = field(default_factory=dict)
+    fresh: Mapping[str, float] = field(default_factory=lambda: {"easy": 0.0})
+    needs: tuple[str, ...] = ()
 
 
 def families() -> Mapping[str, Family]:
@@ -38,7 +42,13 @@ def families() -> Mapping[str, Family]:
             "navigate", NavigateTask, 3_000_000, NavigateTask.gamma, NavigateTask.ppo
         ),
         "pick": Family("pick", PickTask, steps=3_000_000),
-        "place": Family("place", PlaceTask, steps=4_500_000),
+        "place": Family(
+            "place",
+            PlaceTask,
+            steps=4_500_000,
+            fresh={"easy": 0.0, "handoff": 1.0},
+            needs=("pick",),
+        ),
         "open": Family("open", OpenTask, steps=2_000_000),
         "close": Family("close", CloseTask, steps=2_000_000),
     }

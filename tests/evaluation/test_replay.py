@@ -135,7 +135,10 @@ def test_answers_come_back_in_order_and_to_the_last_bit() -> None:
         assert (now.tokens, now.calls, now.written) == (11, 1, 2)
     with pytest.raises(UnknownPromptError):
         replay.score(prompt, calls)
-    assert model.refuse(prompt, calls) is None and model.question(prompt, calls, [0.5] * len(calls)) is None
+    assert (
+        model.refuse(prompt, calls) is None
+        and model.question(prompt, calls, [0.5] * len(calls)) is None
+    )
     assert model.done_lead == 7.0  # type: ignore[attr-defined]
 
 

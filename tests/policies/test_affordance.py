@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from embodied.errors import UsageError
+from embodied.tasks.base import CONFIRM
 from policies import affordance, calibration
 from policies.affordance import Affordance
 from policies.affordance_data import SETTLE, Dataset, roll_out
@@ -25,7 +26,6 @@ from policies.skill import (
     mean_network,
     save_skill,
 )
-from policies.vec_env import CONFIRM
 
 
 def _synthetic(count: int = 3000, seed: int = 0) -> Dataset:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from embodied.tasks.arm import fixtures_of, grasp_point, yaw_error
+from embodied.tasks.arm import build_fixtures, fixtures_of, grasp_point, yaw_error
 from embodied.tasks.pick import PickTask
 from embodied.tasks.place import PlaceTask
 from embodied.world import catalogue
@@ -80,3 +80,12 @@ def test_bin_takes_what_is_dropped_over_it() -> None:
     servo(task, over, torch.zeros(4), 1.0, 20)
     servo(task, torch.tensor(REST_TCP).repeat(4, 1), torch.zeros(4), 1.0, 40)
     assert bool(task.success().all())
+
+
+def test_every_simulation_has_a_fixture_of_its_own() -> None:
+    fixed = build_fixtures(("surface", "tray"), 64, seed=3, threads=1)
+    assert len(set(fixed.cfgs)) == 64
+    names = [cfg.object for cfg in fixed.cfgs]
+    assert set(names) == set(catalogue.objects())
+    assert {names.count(name) for name in names} == {4}
+    assert fixed.cfgs == build_fixtures(("surface", "tray"), 64, seed=3, threads=1).cfgs

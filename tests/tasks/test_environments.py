@@ -5,10 +5,16 @@ import warnings
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_sb3
 
 import embodied
+from embodied.errors import UsageError
+from embodied.tasks import registry
+from embodied.tasks.base import CONFIRM
+from policies.library import SHIPPED
+from policies.skill import Skill
 
 
 @pytest.mark.parametrize("env_id", embodied.ENVIRONMENTS)
@@ -45,3 +51,32 @@ def test_kitchen_rewards_its_goal() -> None:
     assert reward == 1.0
     assert terminated
     assert info["facts"]["at"] == {"sponge": "table"}
+
+
+@pytest.mark.parametrize(("env_id", "family"), [("Pick-v0", "pick"), ("Navigate-v0", "navigate")])
+def test_success_ends_an_episode_as_in_training(env_id: str, family: str) -> None:
+    env, skill = gym.make(f"embodied/{env_id}").unwrapped, Skill.load(SHIPPED / family)
+    obs, _ = env.reset(seed=4)
+    held, over = 0, False
+    while not over:
+        obs, reward, over, truncated, info = env.step(skill.act(torch.tensor(obs)[None])[0].numpy())
+        held = held + 1 if bool(env.task.success()[0]) else 0
+        assert over == info["is_success"] == (held == CONFIRM), "three steps in a row, not one"
+        assert not truncated
+        per_step = sum(info["terms"].values())
+        paid = per_step / (1 - registry.family(family).gamma) + per_step if over else per_step
+        assert reward == pytest.approx(paid, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"object": "banana"}, "'banana'"),
+        ({"kind": "shelf"}, "'shelf'"),
+        ({"object": "sponje"}, "did you mean 'sponge'"),
+    ],
+)
+@pytest.mark.parametrize("env_id", ["embodied/Pick-v0", "embodied/Place-v0"])
+def test_what_does_not_exist_is_said(env_id: str, wrong: dict, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        gym.make(env_id, **wrong)
