@@ -132,7 +132,7 @@ def test_a_connection_that_is_reset():
 
         threading.Thread(target=reset, daemon=True).start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        with pytest.raises(EnvironmentFault, match="failed 2 times.*reset"):
+        with pytest.raises(EnvironmentFault, match="failed 2 times.*(reset|disconnected)"):
             connect(url, tries=2)
 
 
