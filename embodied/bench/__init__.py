@@ -14,6 +14,7 @@ from importlib import import_module
 BENCHES = {
     "scoring": "K labels after one prompt: what scoring them costs, in prefills",
     "skills": "measure trained skills and their success heads anew, without training",
+    "train": "how fast skills train, against stock Stable-Baselines3",
     "calibrate": "fit a language model's temperature on labelled decisions",
 }
 
