@@ -21,6 +21,8 @@ from embodied.errors import UsageError
 if TYPE_CHECKING:
     from policies.trainer import TrainerCfg
 
+TABLE = "results.json"
+"""What `train all` ends with."""
 PRESETS = {
     # two cores, a laptop: 512 simulations keep both busy; more torch threads would fight the pool
     "cpu": {"num_envs": 512, "threads": 0, "torch_threads": 1, "device": "cpu"},
@@ -39,10 +41,10 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class TrainCfg:
-    """Train one skill family, or the offline planner."""
+    """Train one skill family, all of them, or the offline planner."""
 
     family: Annotated[str, tyro.conf.Positional]
-    """navigate, pick, place, open, close, or planner (the embedded language model)."""
+    """navigate, pick, place, open, close; all of them in order; or planner (the embedded language model)."""
     preset: Literal["cpu", "smoke"] = "cpu"
     """cpu: the shipped weights' settings; smoke: a minute, to see that it runs."""
     seed: int = 0
@@ -66,13 +68,29 @@ def run(cfg: TrainCfg) -> int:
         return 0
     cli.check_range("seed", cfg.seed, *cli.SEEDS)
     cli.check_range("steps", cfg.steps, 0)
+    if cfg.family == "all":
+        from embodied.train_all import train_all
+
+        return train_all(cfg)
     from policies.library import SHIPPED
     from policies.trainer import TrainerCfg
 
     preset = {**PRESETS[cfg.preset], **({"steps": cfg.steps} if cfg.steps else {})}
     skills = {"pick": cfg.pick or SHIPPED / "pick"}
     settings = TrainerCfg(cfg.family, seed=cfg.seed, skills=skills, **preset)  # type: ignore[arg-type]
-    config = _config(cfg, settings)
+    folder = run_folder(cfg, _config(cfg, settings))
+    if finished(folder):
+        print("this training is finished; give --out another folder to train anew")
+        return 0
+    return _train(cfg, settings, folder)
+
+
+def run_folder(cfg: TrainCfg, config: dict[str, object]) -> Path:
+    """The folder of the training that cfg asks for: its own unfinished one, or a new one.
+
+    Raises:
+        UsageError: --out holds another training.
+    """
     if cfg.out is not None:
         _check_same(cfg.out.expanduser(), config, cfg.fresh)
     folder = None if cfg.fresh or cfg.out else _unfinished(config)
@@ -81,10 +99,12 @@ def run(cfg: TrainCfg) -> int:
     if not (folder / "config.yaml").exists():
         outputs.describe_run(folder, config)
     print(f"run folder: {folder}", flush=True)
-    if (folder / "skill" / "affordance.safetensors").exists():
-        print("this training is finished; give --out another folder to train anew")
-        return 0
-    return _train(cfg, settings, folder)
+    return folder
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run folder holds a whole skill, or the table of all of them."""
+    return any((folder / name).exists() for name in ("skill/affordance.safetensors", TABLE))
 
 
 def _config(cfg: TrainCfg, settings: TrainerCfg) -> dict[str, object]:
@@ -187,7 +207,7 @@ def _unfinished(config: dict[str, object]) -> Path | None:
     """The latest run folder of the same settings without a finished skill."""
     for folder in sorted(Path("outputs/train").glob("*/*"), reverse=True):
         if _read_config(folder) == config:
-            return None if (folder / "skill" / "affordance.safetensors").exists() else folder
+            return None if finished(folder) else folder
     return None
 
 
