@@ -17,7 +17,9 @@ from planners.model import SUCCESS, Step, in_front
 from planners.solver import Solution, solve
 
 FOLDER = files("sim_assets").joinpath("suites")
-MEASURED = ("families", "refuse", "ask", "logic", "long", "disturbed", "amend", "drawer")
+MEASURED = (
+    "families", "refuse", "ask", "logic", "long", "disturbed", "amend", "drawer", "heldout"
+)  # fmt: skip
 SUITES: dict[str, Suite] = {
     name: load_suite(str(FOLDER.joinpath(f"{name}.yaml"))) for name in MEASURED
 }
