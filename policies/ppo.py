@@ -6,8 +6,9 @@ What it learns and saves is SB3's own: `PPO.load` opens it. What differs from st
   learner's device; nothing is done per simulation in Python.
 - A final value is clipped to what the rewards can reach where a time limit cuts an episode, because
   an overestimate would feed on itself.
-- An update reads the device once, at its end. Stopping at `target_kl` is a switch on the device that
-  turns the rest of the update's steps off.
+- A GPU is read once per update, at the end of the rollout: the ended episodes, and the figures of the
+  update before. Stopping at `target_kl` is a switch on the device that turns the rest of the update's
+  steps off.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import RolloutBufferSamples
 from stable_baselines3.common.vec_env import VecEnv
 
-from policies.vec_env import TaskVecEnv
+from policies.vec_env import Ended, TaskVecEnv
+
+_FIGURES = (
+    "policy_gradient_loss", "value_loss", "entropy_loss", "approx_kl", "clip_fraction",
+    "explained_variance", "std",
+)  # fmt: skip
 
 
 class TensorRollouts(RolloutBuffer):
@@ -91,6 +97,12 @@ class BatchPPO(PPO):
 
     def _setup_model(self) -> None:
         super()._setup_model()
+        self._ended: list[torch.Tensor] = []
+        self._unread: torch.Tensor | None = None
+        if (
+            self.device.type != "cpu"
+        ):  # each check of a distribution's arguments waits for the device
+            torch.distributions.Distribution.set_default_validate_args(False)
         self.rollout_buffer = TensorRollouts(
             self.n_steps,
             self.observation_space,
@@ -102,7 +114,8 @@ class BatchPPO(PPO):
         )
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "_last_obs", "_last_episode_starts"]
+        mine = ["_last_obs", "_last_episode_starts", "_ended", "_unread"]
+        return [*super()._excluded_save_params(), *mine]
 
     def collect_rollouts(
         self,
@@ -125,7 +138,8 @@ class BatchPPO(PPO):
             callback.update_locals(locals())
             if not callback.on_step():
                 return False
-            self._record(env)
+            if env.ended is not None:
+                self._ended.append(_tally(env.ended))
             row = (obs, actions, self._bootstrap(env, rewards), starts, values, log_probs)
             rollout_buffer.add(*row)
             obs, starts = after, dones
@@ -133,6 +147,8 @@ class BatchPPO(PPO):
             values = self.policy.predict_values(obs)
         rollout_buffer.compute_returns_and_advantage(values, starts)
         self._last_obs, self._last_episode_starts = obs, starts  # type: ignore[assignment]
+        self._read()
+        self._record()
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
@@ -158,6 +174,8 @@ class BatchPPO(PPO):
                 continue
             break
         self._report(sums / max(steps, 1), clip)
+        if self.device.type == "cpu":
+            self._read()
 
     def _loss(self, batch: Any, clip: float) -> tuple[torch.Tensor, torch.Tensor]:
         """PPO's loss and (5,) policy, value, entropy losses, approximate KL, clipped share."""
@@ -189,17 +207,21 @@ class BatchPPO(PPO):
         optimiser.step()
 
     def _report(self, means: torch.Tensor, clip: float) -> None:
-        """The update's figures under SB3's names; the one place that waits for the device."""
+        """The update's figures, left on the device; SB3 logs them after the next rollout, too."""
         buffer: Any = self.rollout_buffer
         unexplained = (buffer.returns - buffer.values).var() / buffer.returns.var().clamp_min(1e-12)
-        figures = torch.cat([means, 1 - unexplained[None]]).tolist()
-        names = ("policy_gradient_loss", "value_loss", "entropy_loss", "approx_kl", "clip_fraction")
-        for name, value in zip((*names, "explained_variance"), figures, strict=True):
-            self.logger.record(f"train/{name}", value)
-        if hasattr(self.policy, "log_std"):
-            self.logger.record("train/std", float(self.policy.log_std.detach().exp().mean()))
+        std = self.policy.log_std.detach().exp().mean()  # type: ignore[operator]
+        self._unread = torch.cat([means, (1 - unexplained)[None], std[None]])
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("train/clip_range", clip)
+
+    def _read(self) -> None:
+        """Logs the last update's figures under SB3's names."""
+        if self._unread is None:
+            return
+        for name, value in zip(_FIGURES, self._unread.tolist(), strict=True):
+            self.logger.record(f"train/{name}", value)
+        self._unread = None
 
     def _tensor(self, value: Any) -> torch.Tensor:
         return torch.as_tensor(value, dtype=torch.float32, device=self.device)
@@ -214,14 +236,23 @@ class BatchPPO(PPO):
         values = values.clamp(-self.max_value, self.max_value) * ended.truncated
         return rewards.index_add(0, ended.rows, self.gamma * values)
 
-    def _record(self, env: TaskVecEnv) -> None:
+    def _record(self) -> None:
+        """Books the rollout's ended episodes where SB3 keeps them."""
         assert self.ep_info_buffer is not None and self.ep_success_buffer is not None
-        ended = env.ended
-        if ended is None:
+        if not self._ended:
             return
-        self.ep_success_buffer.extend(ended.success.tolist())
-        for reward, length in zip(ended.returns.tolist(), ended.lengths.tolist(), strict=True):
-            self.ep_info_buffer.append({"r": reward, "l": length, "t": 0.0})
+        rows = torch.cat(self._ended, 1).cpu()
+        self._ended = []
+        last = rows[:, rows[0] > 0][1:, -int(self.ep_success_buffer.maxlen or 1) :]
+        for success, reward, length in last.T.tolist():
+            self.ep_success_buffer.append(bool(success))
+            self.ep_info_buffer.append({"r": reward, "l": int(length), "t": 0.0})
+
+
+def _tally(ended: Ended) -> torch.Tensor:
+    """(4, M): over, success, return, length."""
+    parts = (ended.over, ended.success, ended.returns, ended.lengths)
+    return torch.stack([part.float() for part in parts])
 
 
 def make_ppo(env: TaskVecEnv, seed: int, device: str = "cpu", **overrides: Any) -> BatchPPO:

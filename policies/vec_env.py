@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,19 @@ import torch
 from stable_baselines3.common.vec_env import VecEnv
 
 from embodied.tasks.base import CONFIRM, Task, settle
+from embodied.world.tensors import Rows
 
 
 @dataclass
 class Ended:
-    """The episodes that ended in a step. Rows (M,) index the simulations; final_obs (M, obs_dim)."""
+    """The episodes that ended in a step. Rows (M,) index the simulations; final_obs (M, obs_dim).
+
+    On a GPU, where counting would mean waiting, there is a row for every simulation, M = N.
+    """
 
     rows: torch.Tensor
+    over: torch.Tensor
+    """(M,) bool: whether the row's episode has ended; all, on the CPU."""
     success: torch.Tensor
     truncated: torch.Tensor
     returns: torch.Tensor
@@ -31,6 +38,8 @@ class TaskVecEnv(VecEnv):
 
     A success ends its episode with the reward it would have earned for ever, r / (1 - gamma): a
     bootstrapped value would feed on itself there. Rewards are scaled by `scale`.
+
+    Everything is computed on the device of the task's engine, on a GPU without waiting for it.
 
     Args:
         task: the batched MDP; its simulations are this environment's copies.
@@ -51,28 +60,37 @@ class TaskVecEnv(VecEnv):
         actions = gym.spaces.Box(-1.0, 1.0, (task.act_dim,), np.float32)
         super().__init__(task.num_envs, gym.spaces.Box(low, -low, dtype=np.float32), actions)
         self.task, self.gamma, self.scale = task, gamma, scale
-        self.rng = torch.Generator().manual_seed(seed)
+        engine = getattr(task, "engine", None)  # a task may do without physics
+        self.device = torch.device("cpu") if engine is None else engine.device
+        self.rng = torch.Generator(_generator(self.device)).manual_seed(seed)
         self.ended: Ended | None = None
         self._terms: Mapping[str, torch.Tensor] = {}
         n = task.num_envs
-        self._confirmed = torch.zeros(n, dtype=torch.long)
-        self._length = torch.zeros(n, dtype=torch.long)
-        self._return = torch.zeros(n)
+        with self.on_device():
+            self._confirmed = torch.zeros(n, dtype=torch.long)
+            self._length = torch.zeros(n, dtype=torch.long)
+            self._return = torch.zeros(n)
+            self._actions = torch.zeros(n, task.act_dim)
         self._desync = desync
-        self._actions = torch.zeros(n, task.act_dim)
+
+    def on_device(self) -> AbstractContextManager[Any]:
+        """Makes the task's device torch's default."""
+        return nullcontext() if self.device.type == "cpu" else self.device
 
     def reset(self) -> np.ndarray:
         """Starts new episodes everywhere; returns observations (N, obs_dim)."""
-        everyone = torch.ones(self.num_envs, dtype=torch.bool)
-        self.task.reset(everyone, self.rng)
-        self._confirmed.zero_(), self._length.zero_(), self._return.zero_()
-        if self._desync:
-            self._length += torch.randint(self.task.horizon, (self.num_envs,), generator=self.rng)
-        return self.task.observe().numpy()
+        with self.on_device():
+            everyone = torch.ones(self.num_envs, dtype=torch.bool)
+            self.task.reset(everyone, self.rng)
+            self._confirmed.zero_(), self._length.zero_(), self._return.zero_()
+            if self._desync:
+                n = (self.num_envs,)
+                self._length += torch.randint(self.task.horizon, n, generator=self.rng)
+            return self.task.observe().cpu().numpy()
 
     def step_async(self, actions: np.ndarray) -> None:
         """Keeps the actions (N, act_dim) for `step_wait`."""
-        self._actions = torch.as_tensor(actions, dtype=torch.float32)
+        self._actions = torch.as_tensor(actions, dtype=torch.float32, device=self.device)
 
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         """Steps all simulations; see `VecEnv.step_wait`. For stock SB3; ours uses `step_tensors`."""
@@ -93,6 +111,10 @@ class TaskVecEnv(VecEnv):
             observations (N, obs_dim), scaled rewards (N,), done (N,) bool. `self.ended` tells of
             finished episodes, and is None when there are none.
         """
+        with self.on_device():
+            return self._step(actions)
+
+    def _step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         task = self.task
         task.step(actions)
         terms = task.rewards()
@@ -107,35 +129,41 @@ class TaskVecEnv(VecEnv):
         reward = settle(reward, success, self.gamma) * self.scale
         self._terms = terms
         obs, self.ended = task.observe(), None
-        if bool(done.any()):
-            self.ended = self._finish(done, success, truncated, obs)
+        if self.device.type != "cpu" or bool(done.any()):
+            self.ended = self._finish(Rows(done), success, truncated, obs)
             obs = task.observe()
         return obs, reward, done
 
     @property
     def term_means(self) -> dict[str, float]:
         """Means of the last step's reward terms."""
-        return {name: float(value.mean()) for name, value in self._terms.items()}
+        if not self._terms:
+            return {}
+        means = torch.stack([value.mean() for value in self._terms.values()]).tolist()
+        return dict(zip(self._terms, means, strict=True))
 
     def _finish(
-        self, done: torch.Tensor, success: torch.Tensor, truncated: torch.Tensor, obs: torch.Tensor
+        self, done: Rows, success: torch.Tensor, truncated: torch.Tensor, obs: torch.Tensor
     ) -> Ended:
+        rows = done.index
         ended = Ended(
-            rows=done.nonzero()[:, 0],
-            success=success[done],
-            truncated=truncated[done],
-            returns=self._return[done],
-            lengths=self._length[done],
-            final_obs=obs[done],
+            rows=rows,
+            over=done.mask[rows],
+            success=success[rows],
+            truncated=truncated[rows],
+            returns=self._return[rows],
+            lengths=self._length[rows],
+            final_obs=obs[rows],
         )
-        self.task.reset(done, self.rng)
-        self._confirmed[done], self._length[done], self._return[done] = 0, 0, 0.0
+        self.task.reset(done.mask, self.rng)
+        for counter in (self._confirmed, self._length, self._return):
+            done.put(counter, 0)
         return ended
 
     @staticmethod
     def _describe(infos: list[dict[str, Any]], ended: Ended) -> None:
-        for i, row in enumerate(ended.rows.tolist()):
-            infos[row] = {
+        for i in ended.over.nonzero()[:, 0].tolist():
+            infos[int(ended.rows[i])] = {
                 "episode": {"r": float(ended.returns[i]), "l": int(ended.lengths[i]), "t": 0.0},
                 "is_success": bool(ended.success[i]),
                 "TimeLimit.truncated": bool(ended.truncated[i]),
@@ -168,3 +196,8 @@ class TaskVecEnv(VecEnv):
         if seed is not None:
             self.rng.manual_seed(seed)
         return [seed] * self.num_envs
+
+
+def _generator(device: torch.device) -> torch.device:
+    """Where a device's random numbers are drawn from: CUDA has generators of its own."""
+    return device if device.type == "cuda" else torch.device("cpu")

@@ -13,7 +13,7 @@ import torch
 from embodied.tasks.base import SHAPES, Goal
 from embodied.world import catalogue
 from embodied.world.control import FINGER_OPEN, Controller
-from embodied.world.engine import BatchEngine, CpuEngine
+from embodied.world.engine import BatchEngine, CpuEngine, Engines
 from embodied.world.grasp import FINGERTIP, GRASP_DEPTH, STAND
 from embodied.world.predicates import heading, held, object_in_base, pick_out, vertical_half
 from embodied.world.robot import BASE_RADIUS, HOME_ARM, REST_TCP
@@ -25,6 +25,7 @@ from embodied.world.scene import (
     scaled_half_extents,
 )
 from embodied.world.state import Layout, State, quat_up, rotate, turn, wrap
+from embodied.world.tensors import Rows, constant
 
 ROBOT_FEATURES = 18
 ARM_FEATURES = ROBOT_FEATURES + 20
@@ -56,14 +57,14 @@ def yaw_error(state: State, goal: Goal) -> torch.Tensor:
 
 def at_rest(state: State) -> torch.Tensor:
     """(N,) bool: the tcp is near `REST_TCP` and hardly moves."""
-    distance = (state.tcp_pos - torch.tensor(REST_TCP)).norm(dim=-1)
+    distance = (state.tcp_pos - constant(REST_TCP)).norm(dim=-1)
     return (distance < REST_RADIUS) & (state.tcp_vel.norm(dim=-1) < 0.15)
 
 
 def robot_features(state: State, control: Controller) -> torch.Tensor:
     """(N, ROBOT_FEATURES) what every arm skill observes of itself, scaled to about unit range."""
     columns = [
-        (state.tcp_pos - torch.tensor(REST_TCP)) * 3,
+        (state.tcp_pos - constant(REST_TCP)) * 3,
         (control.target[:, :3] - state.tcp_pos) * 30,
         wrap(control.target[:, 3] - state.tcp_yaw)[:, None] * 3,
         state.tcp_yaw[:, None],
@@ -113,8 +114,12 @@ class Fixtures:
     """(N,) index into `KINDS`."""
     models: tuple[mujoco.MjModel, ...]
     """One per simulation."""
+    columns: torch.Tensor
+    """(19,) where qpos has base, arm, fingers and the object's pose."""
 
 
+VARIANTS = 256
+"""Fixtures that thousands of simulations on a GPU share: preparing one takes it tens of milliseconds."""
 KINDS = ("surface", "tray", "bin", "drawer", "open drawer")
 HEIGHTS = {
     "surface": (0.66, 0.84),
@@ -126,51 +131,74 @@ HEIGHTS = {
 
 
 def build_fixtures(
-    kinds: tuple[FixtureKind, ...], num_envs: int, seed: int, threads: int = 0
+    kinds: tuple[FixtureKind, ...],
+    num_envs: int,
+    seed: int,
+    threads: int = 0,
+    engines: Engines = CpuEngine,
 ) -> Fixtures:
     """Deals the catalogue's objects and `kinds` (repeats weigh) out to the simulations.
 
     Each simulation draws its own fixture: sizes vary by 8 %, masses by 30 %, friction in
-    [0.7, 1.1], heights over `HEIGHTS`. Compiling one takes 6 ms.
+    [0.7, 1.1], heights over `HEIGHTS`. Compiling one takes 6 ms. Beyond `VARIANTS` simulations on
+    another engine than the CPU's they repeat.
     """
     rng = torch.Generator().manual_seed(seed)
 
     def draw(low: float, high: float) -> float:
         return low + (high - low) * float(torch.rand(1, generator=rng))
 
-    pairs = islice(cycle(product(kinds, catalogue.objects())), num_envs)
+    variants = num_envs if engines is CpuEngine else min(num_envs, VARIANTS)
+    pairs = islice(cycle(product(kinds, catalogue.objects())), variants)
     cfgs = [
         FixtureCfg(
             name, kind, draw(*HEIGHTS[kind]), draw(0.92, 1.08), draw(0.7, 1.3), draw(0.7, 1.1)
         )
         for kind, name in pairs
     ]
-    return fixtures_of(cfgs, threads)
+    return fixtures_of(list(islice(cycle(cfgs), num_envs)), threads, engines)
 
 
-def fixtures_of(cfgs: Sequence[FixtureCfg], threads: int = 0) -> Fixtures:
+def fixtures_of(
+    cfgs: Sequence[FixtureCfg], threads: int = 0, engines: Engines = CpuEngine
+) -> Fixtures:
     """One simulation per entry; equal entries share one compiled model."""
-    models = {cfg: fixture_model(cfg) for cfg in dict.fromkeys(cfgs)}
-    engine = CpuEngine([models[cfg] for cfg in cfgs], len(cfgs), threads)
+    candidates = engines is not CpuEngine  # others want one topology in all simulations
+    models = {cfg: fixture_model(cfg, candidates) for cfg in dict.fromkeys(cfgs)}
+    engine = engines([models[cfg] for cfg in cfgs], len(cfgs), threads)
+    layout = Layout.of(engine.model)
+    first = layout.object_q[0]
+    columns = [*layout.base, *layout.arm, *layout.fingers, *range(first, first + 7)]
     shapes = [SHAPES.index(catalogue.objects()[cfg.object].shape) for cfg in cfgs]
     return Fixtures(
         engine=engine,
-        layout=Layout.of(engine.model),
+        layout=layout,
         cfgs=tuple(cfgs),
         half=torch.tensor([scaled_half_extents(cfg) for cfg in cfgs]),
         shape=torch.nn.functional.one_hot(torch.tensor(shapes), len(SHAPES)).float(),
         height=torch.tensor([cfg.height for cfg in cfgs]),
         kind=torch.tensor([KINDS.index(cfg.kind) for cfg in cfgs]),
         models=tuple(models[cfg] for cfg in cfgs),
+        columns=torch.tensor(columns),
     )
 
 
-@cache
-def arm_postures(count: int = 768) -> tuple[torch.Tensor, torch.Tensor]:
-    """Postures to start episodes from: tcp poses (n, 4) x, y, z, yaw and arm joints (n, 7).
+def arm_postures() -> tuple[torch.Tensor, torch.Tensor]:
+    """Postures to start episodes from: tcp poses (n, 4) x, y, z, yaw and arm joints (n, 7)."""
+    return _postures_on(torch.get_default_device())
 
-    The servos themselves find them: a bare robot is driven to random targets and read when settled.
-    """
+
+@cache
+def _postures_on(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    with torch.device("cpu"):
+        pose, arm = _postures()
+    return pose.to(device), arm.to(device)
+
+
+@cache
+def _postures(count: int = 768) -> tuple[torch.Tensor, torch.Tensor]:
+    """See `arm_postures`. The servos themselves find them: a bare robot is driven to random targets
+    and read when settled."""
     rng = torch.Generator().manual_seed(0)
     low, high = torch.tensor([0.48, -0.22, 0.62, -1.7]), torch.tensor([0.78, 0.22, 1.05, 1.7])
     wanted = low + (high - low) * torch.rand(count, 4, generator=rng)
@@ -225,7 +253,7 @@ def in_open_drawer(lying: torch.Tensor, rng: torch.Generator) -> tuple[torch.Ten
     what lies (M,) does so across it."""
     unit = torch.rand(len(lying), 3, generator=rng) * 2 - 1
     unit[:, :2] *= torch.where(lying[:, None], 0.6, 1.0)
-    where = torch.tensor(OPEN_DRAWER) + torch.stack([0.065 * unit[:, 0], 0.18 * unit[:, 1]], -1)
+    where = constant(OPEN_DRAWER) + torch.stack([0.065 * unit[:, 0], 0.18 * unit[:, 1]], -1)
     yaw = torch.where(lying, torch.pi / 2 + 0.3 * unit[:, 2], torch.pi * unit[:, 2])
     return where, yaw
 
@@ -244,25 +272,18 @@ def rest_start(base: torch.Tensor, rng: torch.Generator) -> Start:
     count = len(base)
     unit = torch.rand(count, 5, generator=rng) * 2 - 1
     yaw = unit[:, 3] * torch.where(unit[:, 4] > 0, 1.7, 0.1)
-    tcp = torch.cat([torch.tensor(REST_TCP) + 0.02 * unit[:, :3], yaw[:, None]], -1)
-    arm = torch.tensor(HOME_ARM).repeat(count, 1)
+    tcp = torch.cat([constant(REST_TCP) + 0.02 * unit[:, :3], yaw[:, None]], -1)
+    arm = constant(HOME_ARM).repeat(count, 1)
     arm[:, 6] -= yaw  # the wrist's roll axis points down
     return Start(torch.zeros(count, dtype=torch.bool), base, tcp, arm)
 
 
 def place_bodies(
-    fixed: Fixtures, mask: torch.Tensor, start: Start, pose: torch.Tensor, fingers: torch.Tensor
+    fixed: Fixtures, rows: Rows, start: Start, pose: torch.Tensor, fingers: torch.Tensor
 ) -> None:
     """Writes robot and object into qpos: object poses (M, 7), finger openings (M, 2)."""
-    qpos, rows = fixed.engine.field("qpos"), mask.nonzero()[:, 0, None]
-    first = fixed.layout.object_q[0]
-    for columns, values in (
-        (fixed.layout.base, start.base),
-        (fixed.layout.arm, start.arm),
-        (fixed.layout.fingers, fingers),
-        (list(range(first, first + 7)), pose),
-    ):
-        qpos[rows, torch.tensor(columns)] = values.double()
+    values = torch.cat([start.base, start.arm, fingers, pose], -1)
+    rows.put(fixed.engine.field("qpos"), values, fixed.columns)
 
 
 def standing(

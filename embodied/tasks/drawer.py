@@ -17,6 +17,7 @@ import torch
 from embodied.tasks.arm import (
     ROBOT_FEATURES,
     TURN_LIMIT,
+    VARIANTS,
     Fixtures,
     Start,
     arm_postures,
@@ -29,6 +30,7 @@ from embodied.tasks.arm import (
 )
 from embodied.world import catalogue
 from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
+from embodied.world.engine import CpuEngine, Engines
 from embodied.world.grasp import STAND
 from embodied.world.predicates import TOUCH_FORCE
 from embodied.world.robot import REST_TCP
@@ -39,6 +41,7 @@ from embodied.world.scene import (
     lies_in_drawer,
 )
 from embodied.world.state import Layout, State, StateReader, rotate, to_base, wrap
+from embodied.world.tensors import Rows, constant
 
 OPENED = 0.9  # of the travel that counts as open
 SHUT = 0.01  # m that counts as shut
@@ -123,7 +126,7 @@ def observe(state: State, goal: DrawerGoal, control: Controller) -> torch.Tensor
     left = missing(state, goal)
     columns = [
         robot_features(state, control),
-        ((state.tcp_pos - torch.tensor(REST_TCP)) * 15).clamp(-2, 2),
+        ((state.tcp_pos - constant(REST_TCP)) * 15).clamp(-2, 2),
         handle * 4,
         (handle * 20).clamp(-3, 3),
         torch.stack([torch.sin(2 * error), torch.cos(2 * error), error], -1),
@@ -165,7 +168,7 @@ def terms(
     aligned = torch.cos(2 * yaw_error(state, goal)).clamp_min(0)
     gripped = (state.touch > TOUCH_FORCE).all(-1) & (distance < 0.05)
     share = 1 - (missing(state, goal) / (OPENED * goal.travel)).clamp(0, 1)
-    away = (state.tcp_pos - torch.tensor(REST_TCP)).norm(dim=-1)
+    away = (state.tcp_pos - constant(REST_TCP)).norm(dim=-1)
     rest = 0.5 * (1 - away / 0.6).clamp(0, 1) + 0.5 * (1 - torch.tanh(12 * away))
     openness = state.fingers.mean(-1) / FINGER_OPEN
     return {
@@ -199,9 +202,10 @@ class DrawerTask:
         threads: int = 0,
         easy: float = 0.35,
         fixtures: Fixtures | None = None,
+        engines: Engines = CpuEngine,
     ) -> None:
         self.num_envs, self.easy = num_envs, easy
-        fixed = fixtures or fixtures_of(drawer_cfgs(num_envs, seed), threads)
+        fixed = fixtures or _fixtures(num_envs, seed, threads, engines)
         self.fixtures, self.engine = fixed, fixed.engine
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
         self.goal = DrawerGoal.read(fixed.models, self.wants_open)
@@ -209,22 +213,26 @@ class DrawerTask:
         self.floor, self.stand = _place(fixed.models, self.goal)
         self._last = torch.zeros(num_envs)
         self._action = torch.zeros(num_envs, ARM_ACTIONS)
+        poses, joints = arm_postures()
+        across = (poses[:, 3].abs() > 1.35) & (poses[:, 0] < 0.72)
+        self._postures = poses[across], joints[across]
         self.state = self.reader.read()
 
     def reset(self, mask: torch.Tensor, rng: torch.Generator) -> None:
         """See `Task.reset`."""
-        count, rows = int(mask.sum()), mask.nonzero()[:, 0]
+        rows = Rows(mask)
+        index, count = rows.index, len(rows)
         self.engine.reset(mask)
-        out = self._extension(rows, rng)
-        usual = self._stand(rows, rng)
-        over, gripping = self._near_handle(rows, out, rng)
+        out = self._extension(index, rng)
+        usual = self._stand(index, rng)
+        over, gripping = self._near_handle(index, out, rng)
         start = usual.where(over.easy, over)
         opening = torch.where(gripping, BAR + 0.0005, FINGER_OPEN)
-        pose = self._contents(rows, out, rng)
-        place_bodies(self.fixtures, mask, start, pose, opening[:, None].expand(count, 2))
-        self.engine.field("qpos")[rows, self.fixtures.layout.drawer] = out.double()
+        pose = self._contents(index, out, rng)
+        place_bodies(self.fixtures, rows, start, pose, opening[:, None].expand(count, 2))
+        rows.put(self.engine.field("qpos")[:, self.fixtures.layout.drawer], out)
         self.control.reset(
-            mask, start.tcp, torch.where(gripping, (opening - 0.02).clamp_min(0), opening)
+            rows, start.tcp, torch.where(gripping, (opening - 0.02).clamp_min(0), opening)
         )
         self.engine.forward(mask)
         self.state = self.reader.read()
@@ -251,9 +259,7 @@ class DrawerTask:
     ) -> tuple[Start, torch.Tensor]:
         """Starts just above the handle, for a share of `easy`, and which (M,) have it in the grip."""
         count, goal = len(rows), self.goal
-        poses, joints = arm_postures()
-        across = (poses[:, 3].abs() > 1.35) & (poses[:, 0] < 0.72)
-        poses, joints = poses[across], joints[across]
+        poses, joints = self._postures
         easy = torch.rand(count, generator=rng) < self.easy
         gripping = easy & (torch.rand(count, generator=rng) < 0.4)
         high = goal.handle[rows, 2] + torch.where(gripping, 0.0, 0.055)
@@ -325,6 +331,13 @@ class CloseTask(DrawerTask):
     """Push the drawer in to within `SHUT`."""
 
     name, wants_open = "close", False
+
+
+def _fixtures(num_envs: int, seed: int, threads: int, engines: Engines) -> Fixtures:
+    """A drawer per simulation; they repeat as in `arm.build_fixtures`."""
+    variants = num_envs if engines is CpuEngine else min(num_envs, VARIANTS)
+    cfgs = drawer_cfgs(variants, seed)
+    return fixtures_of(list(islice(cycle(cfgs), num_envs)), threads, engines)
 
 
 def drawer_cfgs(num_envs: int, seed: int) -> list[DrawerCfg]:

@@ -16,40 +16,54 @@ from embodied.tasks.arm import Fixtures, fixtures_of
 from embodied.tasks.base import CONFIRM
 from embodied.tasks.pick import PickTask
 from embodied.world.state import rotate, to_base, turn
+from embodied.world.tensors import moved
 
 Act = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Grasps:
-    """Ends of picks: N simulations with B each; `count` (N,) of them are real."""
+    """Ends of picks: V fixtures with B each; `count` (V,) of them are real. Simulation i has fixture i
+    modulo V, as `arm.build_fixtures` deals them out."""
 
     count: torch.Tensor
     arm: torch.Tensor
-    """(N, B, 7) joint angles."""
+    """(V, B, 7) joint angles."""
     fingers: torch.Tensor
-    """(N, B, 2) openings."""
+    """(V, B, 2) openings."""
     target: torch.Tensor
-    """(N, B, 4) the controller's tcp target."""
+    """(V, B, 4) the controller's tcp target."""
     opening: torch.Tensor
-    """(N, B) the controller's finger target."""
+    """(V, B) the controller's finger target."""
     pose: torch.Tensor
-    """(N, B, 7) of the object, base frame; the quaternion as turned by the base's yaw."""
+    """(V, B, 7) of the object, base frame; the quaternion as turned by the base's yaw."""
 
     def draw(self, rows: torch.Tensor, rng: torch.Generator) -> dict[str, torch.Tensor]:
-        """One of each row's grasps, by field, (M, ...)."""
+        """One of each row's grasps by field, (M, ...), and how many there are to choose from."""
+        rows = rows % len(self.count)
         pick = (torch.rand(len(rows), generator=rng) * self.count[rows].clamp_min(1)).long()
         fields = ("arm", "fingers", "target", "opening", "pose")
-        return {name: getattr(self, name)[rows, pick] for name in fields}
+        drawn = {name: getattr(self, name)[rows, pick] for name in fields}
+        return {"count": self.count[rows], **drawn}
 
 
 def collect_grasps(
     fixtures: Fixtures, act: Act, per_env: int, seed: int, threads: int = 0
 ) -> Grasps:
-    """Runs the pick policy `per_env` times on each simulation's object, standing on a surface."""
+    """Runs the pick policy `per_env` times on each fixture's object, standing on a surface.
+
+    It runs on the CPU; fixtures that repeat in turn are run once.
+    """
+    device = torch.get_default_device()
+    with torch.device("cpu"):
+        grasps = _collect(fixtures, act, per_env, seed, threads)
+    return moved(grasps, device)
+
+
+def _collect(fixtures: Fixtures, act: Act, per_env: int, seed: int, threads: int) -> Grasps:
     cfgs = [
         replace(cfg, kind="surface", height=0.66 + 0.02 * (i % 10), other=None)
-        for i, cfg in enumerate(fixtures.cfgs)
+        for i, cfg in enumerate(dict.fromkeys(fixtures.cfgs))
     ]
     task = PickTask(len(cfgs), easy=0.0, fixtures=fixtures_of(cfgs, threads))
     n, rng = task.num_envs, torch.Generator().manual_seed(seed)

@@ -17,12 +17,14 @@ import torch
 from embodied.tasks.rooms import Rooms
 from embodied.world.cart import Carts
 from embodied.world.control import BASE_ACTIONS, MAX_SPEED
+from embodied.world.engine import CpuEngine, Engines
 from embodied.world.navigation import Map
 from embodied.world.predicates import TOUCH_FORCE
 from embodied.world.proximity import RANGE, RAYS, Obstacles, Proximity, clearance, ranges, shield
 from embodied.world.routes import Route
 from embodied.world.scene import CONTROL_DT
 from embodied.world.state import State, rotate, wrap
+from embodied.world.tensors import Rows, constant, moved
 
 OBS_DIM = 24 + RAYS
 NEAR, ALIGNED = 0.04, 0.07  # m, rad (4 degrees): of the goal pose at success
@@ -92,7 +94,7 @@ def observe(state: State, goal: NavGoal) -> torch.Tensor:
         torch.tanh(left),
         torch.tanh(left / 4),
         torch.stack([torch.sin(turn), torch.cos(turn), (turn * 5).clamp(-1.5, 1.5)], -1),
-        state.base_vel / torch.tensor(MAX_SPEED),
+        state.base_vel / constant(MAX_SPEED),
         (state.base_vel * 8).clamp(-1, 1),
         holding(state)[:, None],
         torch.exp(-near.base.amin(-1).clamp_min(0) / 0.15)[:, None],
@@ -120,7 +122,7 @@ def command(
         velocity: (N, 3) what the controller commands now (`Controller.velocity`).
     """
     action = action.clamp(-1, 1)
-    wanted = action * (0.2 + 0.8 * action.abs()) * torch.tensor(MAX_SPEED)
+    wanted = action * (0.2 + 0.8 * action.abs()) * constant(MAX_SPEED)
     wanted = velocity + SMOOTHING * (wanted - velocity)
     return shield(wanted, velocity, state, goal.obstacles)
 
@@ -193,14 +195,18 @@ class NavigateTask:
         threads: int = 0,
         easy: float = 0.15,
         rooms: Rooms | None = None,
+        engines: Engines = CpuEngine,
     ) -> None:
         self.num_envs, self.easy, self.tight = num_envs, easy, 2 * easy
-        self.rooms = rooms or Rooms.build(
-            seed, random=min(60, 3 + num_envs // 8), real=min(20, 1 + num_envs // 24)
-        )
+        with torch.device("cpu"):
+            rooms = rooms or Rooms.build(
+                seed, random=min(60, 3 + num_envs // 8), real=min(20, 1 + num_envs // 24)
+            )
+        self.rooms = moved(rooms, torch.get_default_device())
         self._in_kitchen = torch.arange(num_envs) % 3 == 0
         self._rows = (self.rooms.rows(kitchen=False), self.rooms.rows(kitchen=True))
-        self.carts = Carts(num_envs, threads)
+        self.carts = Carts(num_envs, threads, engines)
+        self.engine = self.carts.engine
         row = torch.zeros(num_envs, dtype=torch.long)
         self.goal = NavGoal(self.rooms.goals[row], self.rooms.obstacles(row), self.rooms.route, row)
         self.state = self.carts.state()
@@ -210,19 +216,24 @@ class NavigateTask:
 
     def reset(self, mask: torch.Tensor, rng: torch.Generator) -> None:
         """See `Task.reset`."""
-        count, rooms, goal = int(mask.sum()), self.rooms, self.goal
-        unit = torch.rand(count, generator=rng)
+        begin, rooms, goal = Rows(mask), self.rooms, self.goal
+        unit = torch.rand(len(begin), generator=rng)
         elsewhere, kitchen = (rows[(unit * len(rows)).long()] for rows in self._rows)
-        row = torch.where(self._in_kitchen[mask], kitchen, elsewhere)
-        goal.row[mask], goal.pose[mask] = row, rooms.goals[row]
+        row = torch.where(self._in_kitchen[begin.index], kitchen, elsewhere)
         around = rooms.obstacles(row)
-        goal.obstacles.boxes[mask], goal.obstacles.tall[mask] = around.boxes, around.tall
+        for target, value in (
+            (goal.row, row),
+            (goal.pose, rooms.goals[row]),
+            (goal.obstacles.boxes, around.boxes),
+            (goal.obstacles.tall, around.tall),
+            (self._action, 0.0),
+        ):
+            begin.put(target, value)
         start = self._start(row, around, rng)
-        held = torch.rand(count, generator=rng) < 0.5
-        self.carts.reset(mask, start, held)
+        held = torch.rand(len(begin), generator=rng) < 0.5
+        self.carts.reset(begin, start, held)
         self.state = self.carts.state()
         self._left = remaining(self.state, goal)
-        self._action[mask] = 0.0
 
     def _start(self, row: torch.Tensor, around: Obstacles, rng: torch.Generator) -> torch.Tensor:
         """(M, 3) free base poses anywhere in the room. A share is near the goals of rows (M,), a
@@ -233,7 +244,7 @@ class NavigateTask:
         gaps = torch.stack([clearance(offered[:, k], around) for k in range(6)], -1)
         tight = torch.rand(count, generator=rng) < self.tight
         anywhere = offered[torch.arange(count), torch.where(tight, gaps.argmin(-1), 0)]
-        spread = torch.randn(count, 3, generator=rng) * torch.tensor([0.2, 0.2, 0.5])
+        spread = torch.randn(count, 3, generator=rng) * constant((0.2, 0.2, 0.5))
         beside = self.rooms.goals[row] + spread
         easy = (torch.rand(count, generator=rng) < self.easy) & (clearance(beside, around) > 0.03)
         return torch.where(easy[:, None], beside, anywhere)

@@ -26,11 +26,13 @@ from embodied.tasks.arm import (
 )
 from embodied.tasks.base import Goal
 from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
+from embodied.world.engine import CpuEngine, Engines
 from embodied.world.grasp import grasp_offset
 from embodied.world.predicates import bottom, held, object_in_base, pick_out
 from embodied.world.robot import BASE_RADIUS, REST_TCP
 from embodied.world.scene import OPEN_DRAWER, FixtureKind, lies_in_drawer
 from embodied.world.state import State, StateReader, quat_up, rotate
+from embodied.world.tensors import Rows, constant
 
 LIFTED = 0.05  # m above the surface
 
@@ -66,7 +68,7 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
     deep = torch.exp(-(offset.norm(dim=-1) / 0.025).square()) * aligned
     grasped = held(state, goal.index, goal.half).float() * deep
     height = (bottom(state, goal.index, goal.half) - goal.spot[:, 2]).clamp(0, 0.2) / 0.2
-    rest = 1 - torch.tanh(4 * (state.tcp_pos - torch.tensor(REST_TCP)).norm(dim=-1))
+    rest = 1 - torch.tanh(4 * (state.tcp_pos - constant(REST_TCP)).norm(dim=-1))
     lifted = grasped * (height > 0.15).float()
     open_before = (1 - grasped) * near * state.fingers.mean(-1) / FINGER_OPEN * (1 - close)
     tipped = (quat_up(pick_out(state.object_quat, goal.index)) < 0.9) & (goal.shape[:, 1] < 0.5)
@@ -103,10 +105,11 @@ class PickTask:
         threads: int = 0,
         easy: float = 0.3,
         fixtures: Fixtures | None = None,
+        engines: Engines = CpuEngine,
     ) -> None:
         self.num_envs, self.easy = num_envs, easy
         kinds: tuple[FixtureKind, ...] = ("surface",) * 6 + ("tray",) + ("open drawer",) * 2
-        self.fixtures = fixtures or build_fixtures(kinds, num_envs, seed, threads)
+        self.fixtures = fixtures or build_fixtures(kinds, num_envs, seed, threads, engines)
         self.engine = self.fixtures.engine
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
         none = torch.zeros(num_envs, dtype=torch.long)
@@ -118,56 +121,55 @@ class PickTask:
 
     def reset(self, mask: torch.Tensor, rng: torch.Generator) -> None:
         """See `Task.reset`."""
-        count, fixed = int(mask.sum()), self.fixtures
+        rows, fixed = Rows(mask), self.fixtures
+        count, half = len(rows), fixed.half[rows.index]
         self.engine.reset(mask)
-        where, yaw, lying = self._object_spot(mask, rng)
-        start = self._start(mask, where, rng)
+        where, yaw, lying = self._object_spot(rows, rng)
+        start = self._start(rows, where, rng)
         aligned = start.base[:, 2] + start.tcp[:, 3] + 0.5 * torch.randn(count, generator=rng)
         yaw = torch.where(start.easy & ~lying, aligned, yaw)
-        spot = torch.cat([where, fixed.height[mask, None]], -1)
-        pose = standing(spot, fixed.half[mask], lying, yaw)
+        spot = torch.cat([where, fixed.height[rows.index, None]], -1)
+        pose = standing(spot, half, lying, yaw)
         opening = torch.full((count,), FINGER_OPEN)
         # some begin with the object in the gripper: that lifting pays is learned before grasping is
         grip = start.easy & (torch.rand(count, generator=rng) < 0.4)
-        held_at = torch.cat(
-            [where, start.tcp[:, 2:3] + grasp_offset(fixed.half[mask])[:, None]], -1
-        )
+        held_at = torch.cat([where, start.tcp[:, 2:3] + grasp_offset(half)[:, None]], -1)
         across = start.base[:, 2] + start.tcp[:, 3]
         upright = torch.stack(
             [torch.cos(across / 2), 0 * across, 0 * across, torch.sin(across / 2)], -1
         )
         pose = torch.where(grip[:, None], torch.cat([held_at, upright], -1), pose)
-        opening = torch.where(grip, fixed.half[mask, 1], opening)
-        place_bodies(fixed, mask, start, pose, opening[:, None].expand(-1, 2))
+        opening = torch.where(grip, half[:, 1], opening)
+        place_bodies(fixed, rows, start, pose, opening[:, None].expand(-1, 2))
         self.control.reset(
-            mask, start.tcp, torch.where(grip, (opening - 0.02).clamp_min(0), opening)
+            rows, start.tcp, torch.where(grip, (opening - 0.02).clamp_min(0), opening)
         )
-        self.goal.spot[mask, :2] = where
+        rows.put(self.goal.spot[:, :2], where)
         self.engine.forward(mask)
         self.state = self.reader.read()
 
     def _object_spot(
-        self, mask: torch.Tensor, rng: torch.Generator
+        self, rows: Rows, rng: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Where on the fixture the object stands (M, 2), its yaw (M,), and whether it lies (M,)."""
-        fixed, count = self.fixtures, int(mask.sum())
-        unit, kind = torch.rand(count, 2, generator=rng), fixed.kind[mask]
+        fixed, count = self.fixtures, len(rows)
+        unit, kind = torch.rand(count, 2, generator=rng), fixed.kind[rows.index]
         tray, drawer = kind == KINDS.index("tray"), kind == KINDS.index("open drawer")
         depth = torch.where(tray, 0.06 + 0.18 * unit[:, 0], 0.07 + 0.25 * unit[:, 0])
         side = (unit[:, 1] * 2 - 1) * torch.where(tray, 0.13, 0.35)
-        lying = drawer & lies_in_drawer(fixed.half[mask])
+        lying = drawer & lies_in_drawer(fixed.half[rows.index])
         inside, yaw = in_open_drawer(lying, rng)
         where = torch.where(drawer[:, None], inside, torch.stack([depth, side], -1))
         return where, torch.where(drawer, yaw, any_yaw(count, rng)), lying
 
-    def _start(self, mask: torch.Tensor, where: torch.Tensor, rng: torch.Generator) -> Start:
+    def _start(self, rows: Rows, where: torch.Tensor, rng: torch.Generator) -> Start:
         """The arm at rest, turned as a place may have left it; a share begins above the object."""
-        fixed, count = self.fixtures, len(where)
-        drawer = fixed.kind[mask] == KINDS.index("open drawer")
-        before = torch.where(drawer[:, None], torch.tensor(OPEN_DRAWER), where)
+        fixed, count, index = self.fixtures, len(where), rows.index
+        drawer = fixed.kind[index] == KINDS.index("open drawer")
+        before = torch.where(drawer[:, None], constant(OPEN_DRAWER), where)
         usual = rest_start(stand_before(before, rng), rng)
         tcp, arm = arm_postures()
-        wanted = fixed.height[mask] + 2 * fixed.half[mask, 2] + 0.08
+        wanted = fixed.height[index] + 2 * fixed.half[index, 2] + 0.08
         pick = torch.randint(len(tcp), (count, 24), generator=rng)
         pick = pick[torch.arange(count), (tcp[pick, 2] - wanted[:, None]).abs().argmin(-1)]
         turn = usual.base[:, 2]

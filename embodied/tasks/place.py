@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 
@@ -23,11 +24,13 @@ from embodied.tasks.arm import (
 from embodied.tasks.base import Goal
 from embodied.tasks.handoff import Act, carried_to, collect_grasps
 from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
+from embodied.world.engine import CpuEngine, Engines
 from embodied.world.grasp import grasp_offset
 from embodied.world.predicates import bottom, held, object_in_base, pick_out, still, upright
 from embodied.world.robot import BASE_RADIUS, REST_TCP
 from embodied.world.scene import OPEN_DRAWER, FixtureKind
 from embodied.world.state import State, StateReader, quat_up, rotate, to_base
+from embodied.world.tensors import Rows, constant
 
 NEAR_SPOT = 0.08  # m, how far from the spot something may stand
 BIN_HALF = 0.155  # m, half the bin's inner width
@@ -93,7 +96,7 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
     ready_spot = (across < 0.05) & (above.abs() < 0.012)
     ready = torch.where(goal.drop, ready_bin, ready_spot).float() * (1 - done)
     openness = state.fingers.mean(-1) / FINGER_OPEN
-    away = (state.tcp_pos - torch.tensor(REST_TCP)).norm(dim=-1)
+    away = (state.tcp_pos - constant(REST_TCP)).norm(dim=-1)
     rest = 0.6 * (1 - away / 0.5).clamp(0, 1) + 0.4 * (1 - torch.tanh(8 * away))
     tilt = 1 - quat_up(pick_out(state.object_quat, goal.index)).clamp(-1, 1)
     speed = pick_out(state.object_vel, goal.index).norm(dim=-1)
@@ -132,10 +135,11 @@ class PlaceTask:
         pick: Act | None = None,
         handoff: float = 0.6,
         fixtures: Fixtures | None = None,
+        engines: Engines = CpuEngine,
     ) -> None:
         self.num_envs, self.easy, self.handoff = num_envs, easy, handoff
         kinds: tuple[FixtureKind, ...] = ("surface",) * 4 + ("tray", "bin", "open drawer")
-        self.fixtures = fixtures or build_fixtures(kinds, num_envs, seed, threads)
+        self.fixtures = fixtures or build_fixtures(kinds, num_envs, seed, threads, engines)
         self.engine = self.fixtures.engine
         self.grasps = collect_grasps(self.fixtures, pick, 6, seed, threads) if pick else None
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
@@ -148,15 +152,15 @@ class PlaceTask:
 
     def reset(self, mask: torch.Tensor, rng: torch.Generator) -> None:
         """See `Task.reset`."""
-        count, fixed = int(mask.sum()), self.fixtures
+        rows, fixed = Rows(mask), self.fixtures
+        count, half = len(rows), fixed.half[rows.index]
         self.engine.reset(mask)
-        where = self._spot(mask, rng)
-        start = self._start(mask, where, rng)
-        half, rows = fixed.half[mask], mask.nonzero()[:, 0]
+        where = self._spot(rows, rng)
+        start = self._start(rows, where, rng)
         unit = torch.rand(count, 4, generator=rng) * 2 - 1
         # the grasp as loosely as a pick may leave it: along the pads, in depth, in yaw
         yaw = start.base[:, 2] + start.tcp[:, 3] + 0.12 * unit[:, 0]
-        yaw = torch.where(fixed.shape[mask, 2] > 0.5, yaw, yaw + torch.pi * unit[:, 3])
+        yaw = torch.where(fixed.shape[rows.index, 2] > 0.5, yaw, yaw + torch.pi * unit[:, 3])
         along = torch.stack([0.012 * unit[:, 1], torch.zeros(count)], -1)
         grip = start.tcp[:, :2] + rotate(along, start.tcp[:, 3])
         pose = torch.zeros(count, 7)
@@ -170,22 +174,25 @@ class PlaceTask:
             (opening - 0.02).clamp_min(0),
         )
         if self.grasps is not None:  # start as a pick ended
-            real = ~start.easy & (self.grasps.count[rows] > 0)
-            real &= torch.rand(count, generator=rng) < self.handoff
-            drawn = self.grasps.draw(rows, rng)
-            pose[real] = carried_to(start.base[real], drawn["pose"][real])
-            fingers[real], closed[real] = drawn["fingers"][real], drawn["opening"][real]
-            target[real], start.arm[real] = drawn["target"][real], drawn["arm"][real]
-        place_bodies(fixed, mask, start, pose, fingers)
-        self.control.reset(mask, target, closed)
-        self.goal.spot[mask, :2] = where
+            real = ~start.easy & (torch.rand(count, generator=rng) < self.handoff)
+            drawn = self.grasps.draw(rows.index, rng)
+            real &= drawn["count"] > 0
+            column = real[:, None]
+            pose = torch.where(column, carried_to(start.base, drawn["pose"]), pose)
+            fingers = torch.where(column, drawn["fingers"], fingers)
+            closed = torch.where(real, drawn["opening"], closed)
+            target = torch.where(column, drawn["target"], target)
+            start = replace(start, arm=torch.where(column, drawn["arm"], start.arm))
+        place_bodies(fixed, rows, start, pose, fingers)
+        self.control.reset(rows, target, closed)
+        rows.put(self.goal.spot[:, :2], where)
         self.engine.forward(mask)
         self.state = self.reader.read()
 
-    def _spot(self, mask: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    def _spot(self, rows: Rows, rng: torch.Generator) -> torch.Tensor:
         """(M, 2) where on the fixture to place: anywhere on surface, tray and drawer, the bin's
         centre."""
-        unit, kind = torch.rand(int(mask.sum()), 2, generator=rng), self.fixtures.kind[mask]
+        unit, kind = torch.rand(len(rows), 2, generator=rng), self.fixtures.kind[rows.index]
         depth = torch.where(kind == 1, 0.07 + 0.16 * unit[:, 0], 0.08 + 0.24 * unit[:, 0])
         side = (unit[:, 1] * 2 - 1) * torch.where(kind == 1, 0.12, 0.35)
         drop = kind == KINDS.index("bin")
@@ -194,17 +201,16 @@ class PlaceTask:
         inside, _ = in_open_drawer(torch.zeros_like(drawer), rng)
         return torch.where(drawer[:, None], inside, where)
 
-    def _start(self, mask: torch.Tensor, where: torch.Tensor, rng: torch.Generator) -> Start:
+    def _start(self, rows: Rows, where: torch.Tensor, rng: torch.Generator) -> Start:
         """The arm at rest holding the object; a share begins low over the spot."""
-        fixed, count = self.fixtures, len(where)
-        drawer = fixed.kind[mask] == KINDS.index("open drawer")
-        before = torch.where(drawer[:, None], torch.tensor(OPEN_DRAWER), where)
+        fixed, count, index = self.fixtures, len(where), rows.index
+        half = fixed.half[index]
+        drawer = fixed.kind[index] == KINDS.index("open drawer")
+        before = torch.where(drawer[:, None], constant(OPEN_DRAWER), where)
         usual = rest_start(stand_before(before, rng), rng)
         tcp, arm = arm_postures()
-        hang = fixed.half[mask, 2] - grasp_offset(
-            fixed.half[mask]
-        )  # from the tcp down to the underside
-        lowest = fixed.height[mask] + hang + 0.015
+        hang = half[:, 2] - grasp_offset(half)  # from the tcp down to the underside
+        lowest = fixed.height[index] + hang + 0.015
         pick = torch.randint(len(tcp), (count, 24), generator=rng)
         height = tcp[pick, 2] - lowest[:, None]
         pick = pick[torch.arange(count), torch.where(height > 0, height, 9.0).argmin(-1)]

@@ -12,10 +12,11 @@ import mujoco
 import torch
 
 from embodied.world.control import MAX_ACCEL, MAX_SPEED
-from embodied.world.engine import CpuEngine
+from embodied.world.engine import CpuEngine, Engines
 from embodied.world.robot import ARM_JOINTS, BASE_JOINTS, HOME_ARM, fetch_spec
 from embodied.world.scene import CONTROL_DT, SUBSTEPS, TIMESTEP
 from embodied.world.state import State, rotate
+from embodied.world.tensors import Rows
 
 
 def cart_model() -> mujoco.MjModel:
@@ -55,19 +56,20 @@ def cart_model() -> mujoco.MjModel:
 class Carts:
     """N carts under body-frame velocity commands at 25 Hz, as `control.Controller` gives them."""
 
-    def __init__(self, nsim: int, threads: int = 0) -> None:
-        self.engine = CpuEngine(cart_model(), nsim, threads)
+    def __init__(self, nsim: int, threads: int = 0, engines: Engines = CpuEngine) -> None:
+        self.engine = engines(cart_model(), nsim, threads)
         self.velocity = torch.zeros(nsim, 3)
         """(N, 3) base velocity commanded now, base frame."""
         self.holding = torch.zeros(nsim, dtype=torch.bool)
         """(N,) whether the state says that something is held."""
         self._speed, self._accel = torch.tensor(MAX_SPEED), torch.tensor(MAX_ACCEL) * CONTROL_DT
 
-    def reset(self, mask: torch.Tensor, pose: torch.Tensor, holding: torch.Tensor) -> None:
-        """Puts the simulations in mask (N,) to poses (M, 3), at rest."""
-        self.engine.reset(mask)
-        self.engine.field("qpos")[mask] = pose.double()
-        self.velocity[mask], self.holding[mask] = 0.0, holding
+    def reset(self, rows: Rows, pose: torch.Tensor, holding: torch.Tensor) -> None:
+        """Puts the simulations of rows to poses (M, 3), at rest; holding (M,) bool."""
+        self.engine.reset(rows.mask)
+        rows.put(self.engine.field("qpos"), pose)
+        rows.put(self.velocity, 0.0)
+        rows.put(self.holding, holding)
 
     def drive(self, command: torch.Tensor) -> None:
         """One control step. command (N, 3): m/s, m/s, rad/s, body frame."""
@@ -75,14 +77,15 @@ class Carts:
         change = torch.maximum(torch.minimum(command - self.velocity, self._accel), -self._accel)
         self.velocity += change
         ctrl, yaw = self.engine.field("ctrl"), self.engine.field("qpos")[:, 2].float()
-        ctrl[:, :2] = rotate(self.velocity[:, :2], yaw).double()
-        ctrl[:, 2] = self.velocity[:, 2].double()
+        ctrl[:, :2] = rotate(self.velocity[:, :2], yaw).to(ctrl.dtype)
+        ctrl[:, 2] = self.velocity[:, 2].to(ctrl.dtype)
         self.engine.step(SUBSTEPS)
 
     def state(self) -> State:
         """The state now; what a cart does not have is zero."""
-        pose = self.engine.field("qpos").float()
-        speed = self.engine.field("qvel").float()
+        pose, speed = (
+            self.engine.field(name).to(torch.float32, copy=True) for name in ("qpos", "qvel")
+        )
         n = len(pose)
         zeros = {
             name: torch.zeros(n, *shape)

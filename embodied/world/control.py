@@ -13,6 +13,7 @@ from embodied.world.engine import BatchEngine
 from embodied.world.robot import FINGER_OPEN, REST_TCP
 from embodied.world.scene import CONTROL_DT, SUBSTEPS
 from embodied.world.state import State, rotate
+from embodied.world.tensors import Rows
 
 ARM_ACTIONS = 5  # dx, dy, dz, dyaw, gripper
 BASE_ACTIONS = 3  # forward, left, turn
@@ -49,10 +50,11 @@ class Controller:
         self._low, self._high = torch.tensor(WORKSPACE[0]), torch.tensor(WORKSPACE[1])
         self._speed, self._accel = torch.tensor(MAX_SPEED), torch.tensor(MAX_ACCEL) * CONTROL_DT
 
-    def reset(self, mask: torch.Tensor, target: torch.Tensor, opening: torch.Tensor) -> None:
-        """Sets targets (M, 4) and openings (M,) of the simulations in mask (N,), base at rest."""
-        self.target[mask], self.opening[mask] = target, opening
-        self.velocity[mask] = 0.0
+    def reset(self, rows: Rows, target: torch.Tensor, opening: torch.Tensor) -> None:
+        """Sets targets (M, 4) and openings (M,) of rows, base at rest."""
+        rows.put(self.target, target)
+        rows.put(self.opening, opening)
+        rows.put(self.velocity, 0.0)
         self._write(None)
 
     def move_arm(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import mujoco
@@ -43,6 +43,10 @@ class BatchEngine(Protocol):
     def data(self, index: int) -> mujoco.MjData:
         """One simulation as plain MuJoCo data, to render it or cast rays in it."""
         ...
+
+
+Engines = Callable[[mujoco.MjModel | Sequence[mujoco.MjModel], int, int], BatchEngine]
+"""Makes the engine of a task: models, number of simulations, CPU threads. `CpuEngine` is one."""
 
 
 class CpuEngine:

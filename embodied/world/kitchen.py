@@ -25,6 +25,7 @@ from embodied.world.predicates import bottom, held, vertical_half
 from embodied.world.robot import HOME_ARM, REST_TCP
 from embodied.world.scene import kitchen_spec, lies_in_drawer
 from embodied.world.state import State, StateReader
+from embodied.world.tensors import Rows
 
 SHAPES = ("cylinder", "sphere", "box")
 SPACING = 0.19  # m between the centres of things that stand side by side
@@ -372,5 +373,5 @@ class Kitchen:
         qpos, layout = self.engine.field("qpos"), self.reader.layout
         qpos[0, layout.arm] = torch.tensor(HOME_ARM, dtype=torch.float64)
         qpos[0, layout.fingers] = opening
-        one = torch.ones(1, dtype=torch.bool)
+        one = Rows(torch.ones(1, dtype=torch.bool))
         self.control.reset(one, torch.tensor([[*REST_TCP, 0.0]]), torch.tensor([opening]))

@@ -24,6 +24,7 @@ from embodied.world.control import MAX_ACCEL, MAX_SPEED
 from embodied.world.robot import BASE_RADIUS, REST_TCP
 from embodied.world.scene import CONTROL_DT
 from embodied.world.state import State, rotate
+from embodied.world.tensors import constant
 
 GRIPPER_AHEAD = REST_TCP[0]  # m from the base's centre
 GRIPPER_RADIUS = 0.12  # m: the palm at any yaw, what it holds, and the arm's give under way
@@ -153,7 +154,7 @@ def shield(
     pose, turned = state.base_pose, rotate(state.base_vel[:, :2], state.base_pose[:, 2])
     soon = pose + LAG * torch.cat([turned, state.base_vel[:, 2:]], -1)
     near = Proximity.of(soon, obstacles)
-    speed, accel = torch.tensor(MAX_SPEED), torch.tensor(MAX_ACCEL) * CONTROL_DT
+    speed, accel = constant(MAX_SPEED), constant(MAX_ACCEL) * CONTROL_DT
     wanted = torch.maximum(torch.minimum(wanted, speed), -speed)
     gap = torch.minimum(near.clearance, clearance(pose, obstacles)).clamp_min(0)
     fastest = torch.maximum(wanted[:, :2].norm(dim=-1), wanted[:, 2].abs() * GRIPPER_AHEAD)
@@ -165,7 +166,7 @@ def shield(
 
 def _project(command: torch.Tensor, rows: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
     """(N, 3) commands with rows . command <= bounds; exact where standing still is allowed."""
-    speed = torch.tensor(MAX_SPEED)
+    speed = constant(MAX_SPEED)
     length = rows.square().sum(-1).clamp_min(_EPS)
     for _ in range(_SWEEPS):
         for k in range(rows.shape[1]):

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from embodied.world.proximity import GRIPPER_AHEAD, GRIPPER_RADIUS
 from embodied.world.robot import BASE_RADIUS
+from embodied.world.tensors import constant
 
 CELL = 0.05  # m
 LOOKAHEAD = (0.3, 0.7)  # m along the way to the two way-points
@@ -61,7 +62,7 @@ class Grid:
         """(..., 2) of cells (...), world [m]."""
         row = torch.div(cell, self.columns, rounding_mode="floor")
         place = torch.stack([cell - row * self.columns, row], -1).float() + 0.5
-        return place * CELL + torch.tensor(self.low)
+        return place * CELL + constant(self.low)
 
 
 @dataclass(frozen=True)

@@ -134,28 +134,31 @@ class StateReader:
     def __init__(self, engine: BatchEngine) -> None:
         self.layout = layout = Layout.of(engine.model)
         self._engine = engine
-        self._object_q = torch.tensor(
-            [[a + i for i in range(7)] for a in layout.object_q], dtype=torch.long
-        )
-        self._object_v = torch.tensor(
-            [[a + i for i in range(6)] for a in layout.object_v], dtype=torch.long
-        )
+
+        def columns(addresses: list[int]) -> torch.Tensor:
+            return torch.tensor(addresses, dtype=torch.long, device=engine.device)
+
+        self._base, self._arm = columns(layout.base), columns(layout.arm)
+        self._fingers, self._base_dof = columns(layout.fingers), columns(layout.base_dof)
+        self._object_q = columns([a + i for a in layout.object_q for i in range(7)])
+        self._object_v = columns([a + i for a in layout.object_v for i in range(6)])
 
     def read(self) -> State:
         """The state after the engine's last step or forward."""
         layout, n = self.layout, self._engine.nsim
-        qpos, qvel = self._engine.field("qpos").float(), self._engine.field("qvel").float()
-        sensed = self._engine.field("sensordata").float()
-        base = qpos[:, layout.base]
-        speed = qvel[:, layout.base_dof]
+        qpos, qvel, sensed = (  # copies: a state stays what it was when the engine goes on
+            self._engine.field(name).to(torch.float32, copy=True)
+            for name in ("qpos", "qvel", "sensordata")
+        )
+        base, speed = qpos[:, self._base], qvel[:, self._base_dof]
         xaxis, zaxis = (
             sensed[:, layout.sensors["tcp_xaxis"]],
             sensed[:, layout.sensors["tcp_zaxis"]],
         )
         touch = [sensed[:, layout.sensors[name]] for name in ("touch_r", "touch_l")]
         k = len(layout.objects)
-        pose = qpos[:, self._object_q.flatten()].reshape(n, k, 7)
-        twist = qvel[:, self._object_v.flatten()].reshape(n, k, 6)
+        pose = qpos[:, self._object_q].reshape(n, k, 7)
+        twist = qvel[:, self._object_v].reshape(n, k, 6)
         return State(
             base_pose=base,
             base_vel=torch.cat([rotate(speed[:, :2], -base[:, 2]), speed[:, 2:]], -1),
@@ -163,12 +166,14 @@ class StateReader:
             tcp_vel=sensed[:, layout.sensors["tcp_vel"]],
             tcp_yaw=torch.atan2(xaxis[:, 1], xaxis[:, 0]),
             tcp_up=zaxis[:, :2],
-            fingers=qpos[:, layout.fingers],
+            fingers=qpos[:, self._fingers],
             touch=torch.cat(touch, -1),
             object_pos=pose[..., :3],
             object_quat=pose[..., 3:],
             object_vel=twist[..., :3],
             object_spin=twist[..., 3:],
-            drawer=qpos[:, layout.drawer] if layout.drawer is not None else torch.zeros(n),
-            arm=qpos[:, layout.arm],
+            drawer=qpos[:, layout.drawer]
+            if layout.drawer is not None
+            else torch.zeros_like(qpos[:, 0]),
+            arm=qpos[:, self._arm],
         )

@@ -22,6 +22,7 @@ from embodied.world.cart import Carts
 from embodied.world.control import MAX_SPEED
 from embodied.world.proximity import clearance
 from embodied.world.state import State, rotate
+from embodied.world.tensors import Rows
 
 POSE = (0.92, -0.10, 0.0)  # in front of the table
 
@@ -44,7 +45,7 @@ def goal() -> NavGoal:
 
 def at(x: float, y: float, yaw: float, speed: tuple[float, float, float] = (0, 0, 0)) -> State:
     carts, one = Carts(1), torch.ones(1, dtype=torch.bool)
-    carts.reset(one, torch.tensor([[x, y, yaw]]), ~one)
+    carts.reset(Rows(one), torch.tensor([[x, y, yaw]]), ~one)
     return replace(carts.state(), base_vel=torch.tensor([[float(v) for v in speed]]))
 
 

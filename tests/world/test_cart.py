@@ -9,6 +9,7 @@ from embodied.world.control import Controller
 from embodied.world.engine import CpuEngine
 from embodied.world.robot import ARM_JOINTS, FINGER_OPEN, HOME_ARM, REST_TCP, fetch_spec
 from embodied.world.state import StateReader, wrap
+from embodied.world.tensors import Rows
 
 N = 4
 
@@ -26,7 +27,7 @@ def test_cart_and_robot_answer_the_same_commands_alike():
     start = torch.tensor([[0.1 * i, -0.1 * i, 0.7 * i] for i in range(N)])
     everyone = torch.ones(N, dtype=torch.bool)
     carts = Carts(N)
-    carts.reset(everyone, start, everyone)
+    carts.reset(Rows(everyone), start, everyone)
 
     # the whole robot in a kitchen without furniture, so that nothing is hit on the way
     spec = scene.kitchen_spec([], visuals=False)
@@ -40,7 +41,7 @@ def test_cart_and_robot_answer_the_same_commands_alike():
     qpos[:, reader.layout.base] = start.double()
     qpos[:, reader.layout.arm] = torch.tensor(HOME_ARM).double()
     control.reset(
-        everyone, torch.tensor([*REST_TCP, 0.0]).repeat(N, 1), torch.full((N,), FINGER_OPEN)
+        Rows(everyone), torch.tensor([*REST_TCP, 0.0]).repeat(N, 1), torch.full((N,), FINGER_OPEN)
     )
     engine.forward()
     state = reader.read()

@@ -22,6 +22,7 @@ from embodied.world.proximity import (
     speed_limit,
 )
 from embodied.world.robot import BASE_RADIUS
+from embodied.world.tensors import Rows
 
 ROOM = torch.tensor(
     [[2.6, 0, 0.1, 2.1], [-2.6, 0, 0.1, 2.1], [0, 2.1, 2.6, 0.1], [0, -2.1, 2.6, 0.1],
@@ -121,7 +122,7 @@ def drive_recklessly(shielded: bool, count: int = 96, steps: int = 150) -> torch
     """(count,) smallest clearance under random commands that hold for half a second."""
     rng = torch.Generator().manual_seed(2)
     carts, everyone, solids = Carts(count), torch.ones(count, dtype=torch.bool), around(count)
-    carts.reset(everyone, poses(count), everyone)
+    carts.reset(Rows(everyone), poses(count), everyone)
     wanted, least = torch.zeros(count, 3), torch.full((count,), 9.0)
     for _ in range(steps):
         fresh = (torch.randn(count, 3, generator=rng) * 1.2).clamp(-1, 1) * torch.tensor(MAX_SPEED)
@@ -139,7 +140,7 @@ def test_reckless_driving_touches_nothing_behind_the_shield_and_much_without():
 
 def test_the_shield_leaves_safe_commands_alone_and_lets_the_robot_stand_at_a_counter():
     carts, one = Carts(1), torch.ones(1, dtype=torch.bool)
-    carts.reset(one, torch.tensor([[-0.2, 0.4, 0.0]]), one)
+    carts.reset(Rows(one), torch.tensor([[-0.2, 0.4, 0.0]]), one)
     wanted = torch.tensor([[0.02, -0.01, 0.1]])
     kept = shield(wanted, carts.velocity, carts.state(), around(1))
     assert torch.allclose(kept, wanted, atol=1e-6)

@@ -8,6 +8,7 @@ from embodied.world.engine import CpuEngine
 from embodied.world.robot import ARM_JOINTS, HOME_ARM, REST_TCP, fetch_spec
 from embodied.world.scene import FixtureCfg, fixture_model
 from embodied.world.state import Layout, StateReader
+from embodied.world.tensors import Rows
 
 
 class Rig:
@@ -24,7 +25,7 @@ class Rig:
         qpos[:, self.layout.fingers] = 0.05
         self.engine.forward()
         self.state = self.reader.read()
-        everyone = torch.ones(count, dtype=torch.bool)
+        everyone = Rows(torch.ones(count, dtype=torch.bool))
         rest = torch.tensor([*REST_TCP, 0.0]).repeat(count, 1)
         self.control.reset(everyone, rest, torch.full((count,), 0.05))
 
