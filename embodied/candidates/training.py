@@ -1,0 +1,97 @@
+"""A job's outcome: train the program's policy, then judge it on fresh episodes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from embodied.candidates.book import Book
+from embodied.candidates.net import Net
+from embodied.candidates.skill_views import SKILLS
+from embodied.candidates.tasks import brief
+from planners.rewards.job import Job, Outcome
+from planners.rewards.problems import ProgramError
+from planners.rewards.program import Compiled, compile_program
+
+JUDGE_SEED = 1_000_003
+"""Added to a job's seed for its evaluation: no training begins with it."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves. net: None if it failed, for the reason in error."""
+
+    net: Net | None
+    book: Book
+    seconds: float
+    error: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON: the outcome's fields but its judgement, and the policy."""
+        book = self.book
+        return {
+            "net": self.net.plain() if self.net else None,
+            "success": book.success,
+            "stats": book.stats(),
+            "env_steps": book.taken,
+            "seconds": self.seconds,
+            "error": self.error,
+        }
+
+
+def train(job: Job, compiled: Compiled) -> Trained:
+    """Train a job's policy here. Everything random comes from the job's seed."""
+    from embodied.candidates import field, skills
+
+    torch.set_num_threads(1)
+    torch.manual_seed(job.seed)
+    book, began, net, error = Book(compiled, job.steps), time.monotonic(), None, ""
+    module: Any = skills if job.task in SKILLS else field
+    try:
+        net = module.train(job.task, book, job.seed, job.num_envs)
+    except ProgramError as problem:
+        error = str(problem)
+    book.turn()
+    return Trained(net, book, time.monotonic() - began, error)
+
+
+def judge(job: Job, net: Net) -> float:
+    """Final success of a job's policy: deterministic, on episodes that no training saw."""
+    from embodied.candidates import field, skills
+
+    module: Any = skills if job.task in SKILLS else field
+    return module.judge(job.task, net, job.episodes, job.seed + JUDGE_SEED)
+
+
+def outcome(job: Job, found: dict[str, Any], isolation: str) -> Outcome:
+    """The outcome of a training's plain values, with its policy judged in this process."""
+    began, final, error = time.monotonic(), 0.0, str(found["error"])
+    if not error:
+        final = judge(job, Net.from_plain(found["net"]))
+    stats = {name: dict(rows) for name, rows in found["stats"].items()}
+    return Outcome(
+        job=job,
+        success=tuple((int(steps), float(rate)) for steps, rate in found["success"]),
+        final=final,
+        episodes=0 if error else job.episodes,
+        terms={name: tuple(rows["mean"]) for name, rows in stats.items()},
+        env_steps=int(found["env_steps"]),
+        seconds=float(found["seconds"]) + time.monotonic() - began,
+        error=error,
+        stats=stats,
+        isolation=isolation,
+    )
+
+
+def run(job: Job) -> Outcome:
+    """Train and judge in this process, without a sandbox: for programs that you trust.
+
+    Raises:
+        ProgramError: the program does not compile.
+        UsageError: there is no such task.
+    """
+    compiled = compile_program(job.program, brief(job.task))
+    return outcome(job, train(job, compiled).plain(), "none: trained in this process")
