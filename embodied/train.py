@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 import yaml
@@ -19,13 +21,26 @@ from embodied import cli, outputs
 from embodied.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from policies.checkpoints import Progress
     from policies.trainer import TrainerCfg
 
 TABLE = "results.json"
 """What `train all` ends with."""
-PRESETS = {
+GPU_BUDGET = 6
+"""So many times a family's steps are trained for with the preset cuda."""
+PRESETS: dict[str, dict[str, Any]] = {
     # two cores, a laptop: 512 simulations keep both busy; more torch threads would fight the pool
     "cpu": {"num_envs": 512, "threads": 0, "torch_threads": 1, "device": "cpu"},
+    # one GPU: physics, tasks and PPO on it; more simulations need more steps for as many updates
+    "cuda": {
+        "num_envs": 4096,
+        "torch_threads": 1,
+        "device": "cuda",
+        "engine": "warp",
+        "checkpoint_every": 4_000_000,
+    },
     "smoke": {
         "num_envs": 96,
         "threads": 0,
@@ -44,15 +59,28 @@ class TrainCfg:
     """Train one skill family, all of them, or the offline planner."""
 
     family: Annotated[str, tyro.conf.Positional]
-    """navigate, pick, place, open, close; all of them in order; or planner (the embedded language model)."""
-    preset: Literal["cpu", "smoke"] = "cpu"
-    """cpu: the shipped weights' settings; smoke: a minute, to see that it runs."""
+    """navigate, pick, place, open, close; all of them in order; planner (the embedded language model);
+    or a task of gymnasium-robotics such as FetchReach-v4."""
+    preset: Literal["cpu", "cuda", "smoke"] = "cpu"
+    """cpu: the shipped weights' settings; cuda: one GPU; smoke: a minute, to see that it runs."""
+    device: str = ""
+    """Where PPO and its physics run: cpu, cuda or cuda:1; the preset's if left out."""
+    engine: Literal["preset", "mujoco", "warp"] = "preset"
+    """MuJoCo's own physics, which runs on the CPU, or MuJoCo Warp on the device."""
+    num_envs: int = 0
+    """Simulations; 0 takes the preset's number."""
     seed: int = 0
     """Of everything random."""
     steps: int = 0
     """Environment steps; 0 takes the family's own budget."""
     pick: Path | None = None
     """Pick skill whose ends placing starts from; the shipped one if left out."""
+    weights: Path | None = None
+    """Make a skill of this Stable-Baselines3 PPO file in place of training one."""
+    trust_pickle: bool = False
+    """Open --weights although that runs code which the file holds."""
+    algo: Literal["", "ppo", "sac", "sac-her", "tqc", "tqc-her"] = ""
+    """Of Stable-Baselines3; PPO for our skills, sac-her for a task of gymnasium-robotics."""
     out: Path | None = None
     """Run folder."""
     fresh: bool = False
@@ -68,6 +96,15 @@ def run(cfg: TrainCfg) -> int:
         return 0
     cli.check_range("seed", cfg.seed, *cli.SEEDS)
     cli.check_range("steps", cfg.steps, 0)
+    cli.check_range("num-envs", cfg.num_envs, 0)
+    from embodied.train_field import is_field_task, train_field
+
+    if is_field_task(cfg.family):
+        return train_field(cfg)
+    if cfg.algo not in ("", "ppo"):
+        raise UsageError(
+            "Our skills are trained with PPO; --algo is for gymnasium-robotics' tasks."
+        )
     if cfg.family == "all":
         from embodied.train_all import train_all
 
@@ -75,14 +112,38 @@ def run(cfg: TrainCfg) -> int:
     from policies.library import SHIPPED
     from policies.trainer import TrainerCfg
 
-    preset = {**PRESETS[cfg.preset], **({"steps": cfg.steps} if cfg.steps else {})}
+    if cfg.weights is not None and not cfg.trust_pickle:
+        raise UsageError(
+            f"Opening {cfg.weights} runs code that it holds; add --trust-pickle if you trust it."
+        )
     skills = {"pick": cfg.pick or SHIPPED / "pick"}
-    settings = TrainerCfg(cfg.family, seed=cfg.seed, skills=skills, **preset)  # type: ignore[arg-type]
+    settings = TrainerCfg(cfg.family, seed=cfg.seed, skills=skills, **settings_of(cfg))
     folder = run_folder(cfg, _config(cfg, settings))
     if finished(folder):
         print("this training is finished; give --out another folder to train anew")
         return 0
     return _train(cfg, settings, folder)
+
+
+def settings_of(cfg: TrainCfg) -> dict[str, Any]:
+    """The preset with what the flags change; a GPU as device means its preset.
+
+    Raises:
+        UsageError: the flags contradict each other.
+    """
+    on_gpu = cfg.device.startswith("cuda")
+    name = "cuda" if on_gpu and cfg.preset == "cpu" else cfg.preset
+    given = {"device": cfg.device, "steps": cfg.steps, "num_envs": cfg.num_envs}
+    settings = PRESETS[name] | {key: value for key, value in given.items() if value}
+    if cfg.engine != "preset" or on_gpu:
+        settings["engine"] = "warp" if cfg.engine == "preset" else cfg.engine
+    if settings.get("engine") != "warp" and settings["device"] != "cpu":
+        raise UsageError("MuJoCo's own engine runs on the CPU; leave --engine out, or --device.")
+    if name == "cuda" and not cfg.steps:
+        from embodied.tasks import registry
+
+        settings["steps"] = GPU_BUDGET * registry.family(cfg.family).steps
+    return settings
 
 
 def run_folder(cfg: TrainCfg, config: dict[str, object]) -> Path:
@@ -121,7 +182,19 @@ def _config(cfg: TrainCfg, settings: TrainerCfg) -> dict[str, object]:
     used = {
         name: read_card(folder).sha256[POLICY][:16] for name, folder in needed(settings).items()
     }
-    return {"family": cfg.family, "preset": cfg.preset, "seed": cfg.seed, "steps": steps, **used}
+    config = {"family": cfg.family, "preset": cfg.preset, "seed": cfg.seed, "steps": steps, **used}
+    if cfg.weights is not None:
+        config["weights"] = str(cfg.weights)
+    return config | chosen(cfg)
+
+
+def chosen(cfg: TrainCfg) -> dict[str, object]:
+    """The flags among device, engine and num_envs that were given."""
+    plain = TrainCfg(cfg.family)
+    names = ("device", "engine", "num_envs")
+    return {
+        name: getattr(cfg, name) for name in names if getattr(cfg, name) != getattr(plain, name)
+    }
 
 
 def _check_same(folder: Path, config: dict[str, object], fresh: bool) -> None:
@@ -153,46 +226,54 @@ def command_of(cfg: TrainCfg) -> str:
     words += ["--seed", str(cfg.seed)]
     if cfg.steps:
         words += ["--steps", str(cfg.steps)]
+    for name, value in chosen(cfg).items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
+    if cfg.weights:
+        words += ["--weights", str(cfg.weights), "--trust-pickle"]
+    if cfg.algo:
+        words += ["--algo", cfg.algo]
     if cfg.pick:
         words += ["--pick", str(cfg.pick)]
     return shlex.join(words)
 
 
+@contextmanager
+def progress_bar(name: str, total: int, console: Console) -> Iterator[Progress]:
+    """Shows a training's progress; yields what is to be called with its steps and figures."""
+    from rich import progress as rich
+
+    columns = (
+        rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn(),
+        rich.TimeRemainingColumn(),
+    )  # fmt: skip
+    with rich.Progress(*columns, console=console) as bar:
+        task = bar.add_task(name, total=total)
+
+        def progress(steps: int, figures: dict[str, float]) -> None:
+            text = f"{name}  success {figures['success']:6.1%}  length {figures['length']:5.1f}"
+            bar.update(task, completed=min(steps, total), description=text)
+
+        yield progress
+
+
 def _train(cfg: TrainCfg, settings: TrainerCfg, folder: Path) -> int:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
 
     from embodied.tasks import registry
     from policies.skill import describe
-    from policies.trainer import train
+    from policies.trainer import adopt, train
 
     total = settings.steps or registry.family(cfg.family).steps
     console = Console()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(cfg.family, total=total)
-
-        def progress(steps: int, figures: dict[str, float]) -> None:
-            text = (
-                f"{cfg.family}  success {figures['success']:6.1%}  length {figures['length']:5.1f}"
-            )
-            bar.update(task, completed=min(steps, total), description=text)
+    with progress_bar(cfg.family, total, console) as progress:
 
         def say(text: str) -> None:
             console.print(text, highlight=False)
 
-        card = train(settings, folder, command_of(cfg), progress, say)
+        if cfg.weights is not None:
+            card = adopt(settings, cfg.weights, folder, command_of(cfg), say)
+        else:
+            card = train(settings, folder, command_of(cfg), progress, say)
     console.print(f"{cfg.family}: {describe(card.figures['all'])}", highlight=False)
     from embodied.training_report import render_training
 

@@ -22,14 +22,16 @@ WIDTH, HEIGHT = 400, 240  # of a plot's area, SVG units
 _POINTS = 400  # of a curve: more cannot be seen
 
 
-def render_training(folder: Path) -> Path:
+def render_training(folder: Path, card: SkillCard | None = None) -> Path:
     """Write `report.html` into the run folder of a finished training and return its path.
 
+    Args:
+        card: what was trained; that of the folder's skill if left out.
     Raises:
         UsageError: it holds no finished skill.
         EnvironmentFault: the page cannot be written.
     """
-    card = read_card(folder / "skill")
+    card = card or read_card(folder / "skill")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         finalize=lambda value: printable(value) if type(value) is str else value,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from embodied.errors import UsageError
+from embodied.tasks import registry
+from embodied.tasks.registry import Family
 from policies.affordance import Affordance
 from policies.skill import Skill
 
@@ -19,12 +22,9 @@ def load_library(folders: Mapping[str, Path] | None = None) -> dict[str, Skill]:
         UsageError: a folder is no skill, a skill of another family than it is given for, or one
             whose success head is missing or damaged.
     """
-    from embodied.errors import UsageError
-    from embodied.tasks import registry
-
     chosen = dict(folders or {})
     library = {}
-    for family in registry.families():
+    for family, spec in registry.families().items():
         skill = Skill.load(chosen.get(family, SHIPPED / family))
         if skill.card.family != family:
             raise UsageError(
@@ -32,9 +32,27 @@ def load_library(folders: Mapping[str, Path] | None = None) -> dict[str, Skill]:
                 f"as --skills.{skill.card.family}, or leave --skills.{family} out to use the "
                 "shipped one."
             )
+        check_layout(skill, spec)
         Affordance.load(skill)  # what is damaged is refused before anything has begun
         library[family] = skill
     return library
+
+
+def check_layout(skill: Skill, spec: Family) -> None:
+    """Whether a skill observes and acts as this version's task does.
+
+    Raises:
+        UsageError: saying what differs.
+    """
+    for what, have, want in (
+        ("observations", skill.card.obs_dim, spec.make.obs_dim),  # type: ignore[attr-defined]
+        ("actions", skill.card.act_dim, spec.make.act_dim),  # type: ignore[attr-defined]
+    ):
+        if have != want:
+            raise UsageError(
+                f"The skill in {skill.folder} was trained with {have} {what}, this version's "
+                f"{spec.name} has {want}; train it anew: python -m embodied.train {spec.name}"
+            )
 
 
 def success_rates(library: Mapping[str, Skill]) -> dict[str, float]:

@@ -149,6 +149,7 @@ class BatchPPO(PPO):
         self._last_obs, self._last_episode_starts = obs, starts  # type: ignore[assignment]
         self._read()
         self._record()
+        env.tell_faults()
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
@@ -259,7 +260,7 @@ def make_ppo(env: TaskVecEnv, seed: int, device: str = "cpu", **overrides: Any) 
     """PPO with the settings that the skills are trained with; overrides go to SB3's constructor."""
     settings: dict[str, Any] = {
         "n_steps": 16,
-        "batch_size": env.num_envs * 16 // 4,
+        "batch_size": min(env.num_envs * 16 // 4, 8192),
         "n_epochs": 4,
         "learning_rate": 1e-3,
         "gamma": env.gamma,

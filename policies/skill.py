@@ -93,6 +93,12 @@ class Skill:
             UsageError: the folder is no skill, its card is faulty, a hash or a shape does not match.
         """
         folder = Path(folder)
+        if folder.suffix == ".zip":
+            raise UsageError(
+                f"{folder} is a Stable-Baselines3 file, and opening one runs code that it holds. If "
+                "you trust it, make a skill of it: python -m embodied.train FAMILY "
+                f"--weights {folder} --trust-pickle"
+            )
         card = read_card(folder)
         net = mean_network(card.obs_dim, card.hidden, card.act_dim)
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from stable_baselines3.common.vec_env import VecEnv
 
 from embodied.tasks.base import CONFIRM, Task, settle
+from embodied.world.faults import Fault, Watch
 from embodied.world.tensors import Rows
 
 
@@ -66,7 +68,10 @@ class TaskVecEnv(VecEnv):
         self.ended: Ended | None = None
         self._terms: Mapping[str, torch.Tensor] = {}
         n = task.num_envs
+        self.watch = None if engine is None else Watch(engine)
+        self.on_fault: Callable[[Fault], None] = _mention
         with self.on_device():
+            self._broken = torch.zeros(n, dtype=torch.bool)
             self._confirmed = torch.zeros(n, dtype=torch.long)
             self._length = torch.zeros(n, dtype=torch.long)
             self._return = torch.zeros(n)
@@ -115,31 +120,51 @@ class TaskVecEnv(VecEnv):
             return self._step(actions)
 
     def _step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        task = self.task
-        task.step(actions)
+        task, broken = self.task, self._advance(actions)
         terms = task.rewards()
-        reward = torch.stack(list(terms.values())).sum(0)
-        self._confirmed = torch.where(task.success(), self._confirmed + 1, 0)
+        reward = torch.stack(list(terms.values())).sum(0).masked_fill(broken, 0.0)
+        self._confirmed = torch.where(task.success() & ~broken, self._confirmed + 1, 0)
         success = self._confirmed >= CONFIRM
-        failure = task.failure() & ~success
+        failure = (task.failure() | broken) & ~success
         self._length += 1
         self._return += reward
         truncated = (self._length >= task.horizon) & ~success & ~failure
         done = success | failure | truncated
         reward = settle(reward, success, self.gamma) * self.scale
         self._terms = terms
-        obs, self.ended = task.observe(), None
+        obs, self.ended = task.observe().masked_fill(broken[:, None], 0.0), None
         if self.device.type != "cpu" or bool(done.any()):
             self.ended = self._finish(Rows(done), success, truncated, obs)
             obs = task.observe()
         return obs, reward, done
+
+    def _advance(self, actions: torch.Tensor) -> torch.Tensor:
+        """Steps the task; returns which simulations (N,) broke in it. On the CPU they are told of at
+        once; on a GPU `tell_faults` does it, with the first one since it was last called."""
+        if self.watch is None:
+            self.task.step(actions)
+            return self._broken
+        self.watch.begin()
+        self.task.step(actions)
+        broken = self.watch.broken()
+        if self.device.type == "cpu":
+            for row in broken.nonzero()[:, 0].tolist():
+                self.on_fault(self.watch.fault(row))
+        else:
+            self.watch.keep(broken)
+        return broken
+
+    def tell_faults(self) -> None:
+        """Tells `on_fault` of what broke on a GPU. Waits for it."""
+        if self.watch is not None and (fault := self.watch.kept()) is not None:
+            self.on_fault(fault)
 
     @property
     def term_means(self) -> dict[str, float]:
         """Means of the last step's reward terms."""
         if not self._terms:
             return {}
-        means = torch.stack([value.mean() for value in self._terms.values()]).tolist()
+        means = torch.stack([value.nanmean() for value in self._terms.values()]).tolist()
         return dict(zip(self._terms, means, strict=True))
 
     def _finish(
@@ -196,6 +221,13 @@ class TaskVecEnv(VecEnv):
         if seed is not None:
             self.rng.manual_seed(seed)
         return [seed] * self.num_envs
+
+
+def _mention(fault: Fault) -> None:
+    warnings.warn(
+        f"simulation {fault.row} broke (its state is no number any more) and was reset",
+        stacklevel=2,
+    )
 
 
 def _generator(device: torch.device) -> torch.device:

@@ -133,8 +133,8 @@ def _race(cfg: TrainBenchCfg) -> tuple[dict[str, Any], list[str]]:
 
 def _learner(cfg: TrainBenchCfg) -> Any:
     """Our learner as the training command makes it."""
+    from policies.checkpoints import LinearDecay
     from policies.ppo import make_ppo
-    from policies.trainer import LinearDecay
 
     return make_ppo(_env(cfg), cfg.seed, learning_rate=LinearDecay(1e-3, 1e-4, 3_000_000))
 

@@ -16,6 +16,12 @@ import mujoco
 import torch
 from mujoco import batch
 
+from embodied.errors import EmbodiedError
+
+
+class BatchOverflow(EmbodiedError):
+    """A world needed more contacts or constraints than were allocated: its physics is wrong."""
+
 
 class BatchEngine(Protocol):
     """nsim simulations. Fields are named as in MjData and have shape (nsim, ...), live."""
@@ -44,6 +50,14 @@ class BatchEngine(Protocol):
         """One simulation as plain MuJoCo data, to render it or cast rays in it."""
         ...
 
+    def variant(self, index: int) -> mujoco.MjModel:
+        """The model of one simulation."""
+        ...
+
+    def check(self) -> None:
+        """Raises `BatchOverflow` if the physics outgrew what was allocated for it."""
+        ...
+
 
 Engines = Callable[[mujoco.MjModel | Sequence[mujoco.MjModel], int, int], BatchEngine]
 """Makes the engine of a task: models, number of simulations, CPU threads. `CpuEngine` is one."""
@@ -56,12 +70,20 @@ class CpuEngine:
         models: one model for all simulations, or one each, all with the same layout.
         nsim: number of simulations; models are dealt out in turn.
         threads: of the pool; 0 takes one per CPU.
+        autoreset: let MuJoCo put a simulation whose state is no number to its default state; else it
+            stays as it is, for `faults.Watch` to find.
     """
 
     def __init__(
-        self, models: mujoco.MjModel | Sequence[mujoco.MjModel], nsim: int = 1, threads: int = 0
+        self,
+        models: mujoco.MjModel | Sequence[mujoco.MjModel],
+        nsim: int = 1,
+        threads: int = 0,
+        autoreset: bool = False,
     ) -> None:
         variants = [models] if isinstance(models, mujoco.MjModel) else list(models)
+        for model in variants if not autoreset else ():
+            model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
         threads = min(threads or os.cpu_count() or 1, nsim)
         self.nsim, self.model, self.device = nsim, variants[0], torch.device("cpu")
         # persistent: the next step goes on from the stages that fresh sensors needed anyway
@@ -97,3 +119,10 @@ class CpuEngine:
     def data(self, index: int) -> mujoco.MjData:
         """See `BatchEngine.data`."""
         return self._batch.get_data(index)
+
+    def variant(self, index: int) -> mujoco.MjModel:
+        """See `BatchEngine.variant`."""
+        return self._batch.get_model(index)
+
+    def check(self) -> None:
+        """See `BatchEngine.check`: this engine allocates as it goes."""

@@ -53,7 +53,7 @@ class Kitchen:
         self.spec = kitchen_spec(instances, visuals)
         if bystander:
             people.add_bystander(self.spec)
-        self.engine = CpuEngine(self.spec.compile(), 1, 1)
+        self.engine = CpuEngine(self.spec.compile(), 1, 1, autoreset=True)
         self.model = self.engine.model
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
         self.index: Mapping[str, int] = self.reader.layout.objects

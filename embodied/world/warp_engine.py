@@ -13,6 +13,7 @@ solver order), and models with different topologies in one batch.
 from __future__ import annotations
 
 import dataclasses
+import gc
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,14 +21,25 @@ import mujoco
 import numpy as np
 import torch
 
-from embodied.errors import EmbodiedError, EnvironmentFault, UsageError
+from embodied.errors import EnvironmentFault, UsageError
+from embodied.world.engine import BatchOverflow, Engines
 
 NCONMAX, NJMAX = 48, 160
 """Contacts and constraint rows allocated per world: over twice what a training scene was seen to need."""
 
 
-class BatchOverflow(EmbodiedError):
-    """A world needed more contacts or constraints than were allocated: its physics is wrong."""
+_AUTORESET = int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
+
+
+def warp_engines(device: str) -> Engines:
+    """Makes engines on a device, as tasks ask for them; the number of CPU threads has no meaning."""
+
+    def make(
+        models: mujoco.MjModel | Sequence[mujoco.MjModel], nsim: int, threads: int
+    ) -> WarpEngine:
+        return WarpEngine(models, nsim, device)
+
+    return make
 
 
 class WarpEngine:
@@ -54,15 +66,19 @@ class WarpEngine:
         wp, mjw = self._wp, self._mjw = _warp()
         variants = [models] if isinstance(models, mujoco.MjModel) else list(models)
         self.nsim, self.model, self.device = nsim, variants[0], torch.device(device)
+        self._variants, self._fields = variants, dict[str, torch.Tensor]()
         self._where = _device(wp, device)
         with wp.ScopedDevice(self._where):
             unique = list({id(model): model for model in variants}.values())
-            rows = [unique.index(variants[i % len(variants)]) for i in range(nsim)]
+            place = {id(model): row for row, model in enumerate(unique)}
+            rows = [place[id(variants[i % len(variants)])] for i in range(nsim)]
+            for model in unique:  # Warp knows no such flag: it never resets by itself
+                model.opt.disableflags &= ~_AUTORESET
             self._m = _batched(wp, mjw, unique, rows)
             self._m.opt.warn_overflow = 0  # `check` reports it, once per rollout
             self._d = mjw.make_data(self.model, nworld=nsim, nconmax=nconmax, njmax=njmax)
             self._mask = wp.zeros(nsim, dtype=bool)
-        self._fields: dict[str, torch.Tensor] = {}
+            self._place_static(unique, rows)
         self._graphs: dict[str, Any] = {}
         self.reset()
         self.forward()
@@ -89,8 +105,8 @@ class WarpEngine:
 
     def reset(self, mask: torch.Tensor | None = None) -> None:
         """See `BatchEngine.reset`."""
-        every = torch.ones(self.nsim, dtype=torch.bool, device=self.device)
-        self._wp.to_torch(self._mask).copy_(every if mask is None else mask)
+        chosen = self._wp.to_torch(self._mask)
+        chosen.fill_(True) if mask is None else chosen.copy_(mask)
         self._launch("reset", lambda: self._mjw.reset_data(self._m, self._d, reset=self._mask))
 
     def data(self, index: int) -> mujoco.MjData:
@@ -99,22 +115,41 @@ class WarpEngine:
         self._mjw.get_data_into(data, self.model, self._d, world_id=index)
         return data
 
+    def variant(self, index: int) -> mujoco.MjModel:
+        """See `BatchEngine.variant`."""
+        return self._variants[index % len(self._variants)]
+
     def check(self) -> None:
         """Whether contacts and constraints fitted since the last check; costs one synchronisation.
 
         Raises:
             BatchOverflow: naming what overflowed, in how many worlds, and the cure.
         """
+        kinds = self._mjw.OverflowType
+        # a solver that stops at its last iteration is what MuJoCo's own does, too
+        memory = ~int(kinds.ITERATIONS | kinds.LS_ITERATIONS)
         flags = self.field("overflow")
-        hit = flags != 0
+        hit = (flags & memory) != 0
         if not bool(hit.any()):
             return
-        bits = int(np.bitwise_or.reduce(flags[hit].cpu().numpy()))
+        bits = int(np.bitwise_or.reduce(flags[hit].cpu().numpy())) & memory
         flags.zero_()
         raise BatchOverflow(
-            f"{self._mjw.OverflowType(bits)!r} in {int(hit.sum())} of {self.nsim} simulations: "
+            f"{kinds(bits)!r} in {int(hit.sum())} of {self.nsim} simulations: "
             "allocate more with nconmax (contacts) or njmax (constraint rows)."
         )
+
+    def _place_static(self, models: Sequence[mujoco.MjModel], rows: Sequence[int]) -> None:
+        """Poses of geoms that never move: Warp computes them once, and for the first model alone."""
+        poses = []
+        for model in models:
+            data = mujoco.MjData(model)
+            mujoco.mj_kinematics(model, data)
+            poses.append(data)
+        for name in ("geom_xpos", "geom_xmat"):
+            values = np.stack([getattr(data, name) for data in poses])[list(rows)]
+            view = self.field(name)
+            view.copy_(torch.as_tensor(values).reshape(view.shape))
 
     def _derive(self) -> None:
         """Positions, velocities and their sensors of the present state; contact forces stay as solved."""
@@ -126,32 +161,47 @@ class WarpEngine:
         mjw.sensor_vel(m, d)
 
     def _launch(self, name: str, work: Callable[[], None]) -> None:
-        """Runs work; on a GPU as a graph that is captured at the second call, when all is compiled."""
+        """Runs work; on a GPU as a graph that is captured at the second call, when all is compiled.
+
+        Everything runs on torch's stream, in order with what tasks and policy do there.
+        """
         wp = self._wp
         with wp.ScopedDevice(self._where):
             if not self._where.is_cuda:
                 work()
-            elif name in self._graphs and self._graphs[name] is not None:
-                wp.capture_launch(self._graphs[name])
-            elif name in self._graphs:
-                with wp.ScopedCapture() as capture:
-                    work()
-                self._graphs[name] = capture.graph
-                wp.capture_launch(capture.graph)
-            else:
-                work()
+                return
+            stream = wp.stream_from_torch(torch.cuda.current_stream(self.device))
+            if name not in self._graphs:
                 self._graphs[name] = None
+                with wp.ScopedStream(stream):
+                    work()
+                return
+            if self._graphs[name] is None:
+                self._graphs[name] = self._capture(work)
+            wp.capture_launch(self._graphs[name], stream=stream)
+
+    def _capture(self, work: Callable[[], None]) -> Any:
+        """The work as a graph, on a stream of Warp's own: torch's usual one cannot be captured."""
+        torch.cuda.synchronize(self.device)
+        gc.disable()  # what is collected while capturing would be captured, too
+        try:
+            with self._wp.ScopedCapture() as capture:
+                work()
+        finally:
+            gc.enable()
+        return capture.graph
 
 
 def _warp() -> tuple[Any, Any]:
     try:
-        import mujoco_warp
         import warp
+
+        warp.config.log_level = warp.LOG_WARNING  # before the next import, which starts it
+        import mujoco_warp
     except ImportError as error:
         raise EnvironmentFault(
             "The Warp engine needs the extra 'gpu': pip install 'embodied-llm-rl[gpu]'."
         ) from error
-    warp.config.quiet = True
     return warp, mujoco_warp
 
 

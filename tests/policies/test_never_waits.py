@@ -39,7 +39,7 @@ class EngineElsewhere:
     def __init__(self, original: CpuEngine) -> None:
         self.nsim, self.model, self.device = original.nsim, original.model, ELSEWHERE
         sizes = {"qpos": self.model.nq, "qvel": self.model.nv, "ctrl": self.model.nu}
-        sizes["sensordata"] = self.model.nsensordata
+        sizes |= {"sensordata": self.model.nsensordata, "qacc_warmstart": self.model.nv}
         self._fields = {
             name: torch.empty(N, size, device=ELSEWHERE) for name, size in sizes.items()
         }
@@ -127,6 +127,7 @@ def test_an_update_waits_only_where_it_is_read_out(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(torch.nn.Module, "to", lambda self, *args: self)  # fakes cannot be moved
     monkeypatch.setattr(BatchPPO, "_read", lambda self: read.append("figures"))
     monkeypatch.setattr(BatchPPO, "_record", lambda self: read.append("episodes"))
+    monkeypatch.setattr(TaskVecEnv, "tell_faults", lambda self: read.append("faults"))
     # fused Adam wants a real GPU
     plain = {"net_arch": [8], "optimizer_class": torch.optim.RMSprop, "optimizer_kwargs": {}}
     with FakeTensorMode(allow_non_fake_inputs=True):
@@ -136,7 +137,7 @@ def test_an_update_waits_only_where_it_is_read_out(monkeypatch: pytest.MonkeyPat
             model = make_ppo(env, 0, str(ELSEWHERE), n_steps=2, n_epochs=1, policy_kwargs=plain)
         model.set_logger(configure(None, []))
         model.learn(2 * 2 * N)
-    assert read == ["figures", "episodes"] * 2
+    assert read == ["figures", "episodes", "faults"] * 2
     assert model.rollout_buffer.advantages.device == ELSEWHERE  # type: ignore[union-attr]
 
 

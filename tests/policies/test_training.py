@@ -10,9 +10,10 @@ from stable_baselines3.common.logger import configure
 
 from embodied.tasks import registry
 from embodied.tasks.pick import PickTask
+from policies.checkpoints import Keeper, resume_or_start
 from policies.ppo import make_ppo
 from policies.skill import mean_of_ppo
-from policies.trainer import TrainerCfg, _Keeper, _resume_or_start
+from policies.trainer import TrainerCfg
 from policies.vec_env import TaskVecEnv
 
 
@@ -69,14 +70,14 @@ def part_of_a_training(folder: Path, family: str, kill_at: int = 0) -> list[torc
     """Trains for 7 rollouts with a checkpoint every second one; killed in the rollout `kill_at`."""
     cfg = TrainerCfg(family, num_envs=96, steps=96 * 16 * 7, checkpoint_every=96 * 16 * 2)
     env = TaskVecEnv(registry.family(family).make(96, 0, 2), seed=0)
-    model, minutes = _resume_or_start(cfg, env, folder, {}, cfg.steps)
+    model, minutes = resume_or_start(cfg, env, folder, {}, cfg.steps)
     model.set_logger(configure(None, []))
 
     def progress(steps: int, figures: dict[str, float]) -> None:
         if steps == kill_at * 96 * 16:
             raise Killed
 
-    keeper = _Keeper(cfg, env, folder, progress, minutes)
+    keeper = Keeper(cfg, env, folder, progress, minutes)
     model.learn(cfg.steps - model.num_timesteps, callback=keeper, reset_num_timesteps=False)
     assert model.num_timesteps == cfg.steps
     return [p.detach().clone() for p in model.policy.parameters()]

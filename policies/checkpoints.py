@@ -1,0 +1,186 @@
+"""Checkpoints of a training: whole or absent, and enough to go on as if nothing had happened.
+
+Optimiser, learning-rate position and generators are restored, and at a checkpoint all episodes begin
+anew, killed or not, so that no simulation's state has to be kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+
+from embodied.outputs import write_fault, write_text
+from embodied.world.engine import BatchOverflow
+from policies.ppo import BatchPPO, make_ppo
+from policies.vec_env import TaskVecEnv
+
+if TYPE_CHECKING:
+    from policies.trainer import TrainerCfg
+
+Progress = Callable[[int, dict[str, float]], None]
+
+
+def resume_or_start(
+    cfg: TrainerCfg, env: TaskVecEnv, folder: Path, settings: dict[str, Any], steps: int
+) -> tuple[BatchPPO, float]:
+    """The learner, new or from the last checkpoint, and the minutes it has trained."""
+    start = settings.get("learning_rate", 1e-3)
+    # decayed to a tenth: the last stretch polishes
+    schedule = LinearDecay(start, start * 0.1, steps)
+    found = sorted((folder / "checkpoints").glob("step_*"))
+    if not found:
+        return make_ppo(env, cfg.seed, cfg.device, **{**settings, "learning_rate": schedule}), 0.0
+    model = BatchPPO.load(
+        found[-1] / "ppo.zip",
+        env=env,
+        device=cfg.device,
+        custom_objects={"learning_rate": schedule},
+    )
+    saved = torch.load(found[-1] / "rng.pt", weights_only=True)
+    torch.set_rng_state(saved["torch"])
+    if "cuda" in saved:
+        torch.cuda.set_rng_state(saved["cuda"], cfg.device)
+    env.rng.set_state(saved["env"])
+    progress = json.loads((found[-1] / "progress.json").read_text())
+    forget_after(progress["steps"], folder / "metrics.jsonl")
+    return model, progress["minutes"]
+
+
+def forget_after(steps: int, metrics: Path) -> None:
+    """Drops what was noted after the checkpoint: it is lost, and will be noted again."""
+    if metrics.exists():
+        lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]  # a kill may tear the last one
+        write_text(metrics, "".join(x for x in whole if json.loads(x)["steps"] <= steps))
+
+
+def write_whole(final: Path, write: Callable[[Path], None]) -> None:
+    """Has `write` fill a folder beside its final name, syncs the files and renames it.
+
+    Raises:
+        EnvironmentFault: it cannot be written; nothing is left of it.
+    """
+    part = final.with_name(f".{final.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        write(part)
+        for path in part.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        part.rename(final)
+    except (OSError, RuntimeError) as error:  # torch's writer says RuntimeError
+        shutil.rmtree(part, ignore_errors=True)
+        raise write_fault(final, error) from error
+
+
+@dataclass(frozen=True)
+class LinearDecay:
+    """Learning rate from `start` to `end` over `steps`, whatever part of them `learn` is called for."""
+
+    start: float
+    end: float
+    steps: int
+
+    def __call__(self, remaining: float) -> float:
+        """SB3 passes the remaining share of its own total."""
+        return self.end + (self.start - self.end) * max(0.0, min(1.0, remaining))
+
+
+class Keeper(BaseCallback):
+    """Reports progress after every rollout and keeps the last two checkpoints."""
+
+    def __init__(
+        self,
+        cfg: TrainerCfg,
+        env: TaskVecEnv,
+        folder: Path,
+        progress: Progress,
+        minutes: float,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        super().__init__()
+        self._say = say
+        self._cfg, self._env, self._folder, self._progress = cfg, env, folder, progress
+        self._before, self._began = minutes, time.monotonic()
+        self._next = 0  # set at the first rollout, from where the training stands
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+
+    def minutes(self) -> float:
+        """Training time so far, over all parts."""
+        return self._before + (time.monotonic() - self._began) / 60
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_training_start(self) -> None:
+        self._next = self.num_timesteps + self._cfg.checkpoint_every
+
+    def _on_rollout_start(self) -> None:
+        """Behind an update and before the next rollout, where a training can be taken up again."""
+        if self.num_timesteps >= self._next:
+            self.checkpoint()
+            self.model._last_obs = self._env.reset()  # type: ignore[attr-defined]
+            self.model._last_episode_starts = np.ones(self._env.num_envs, bool)  # type: ignore[attr-defined]
+
+    def _on_rollout_end(self) -> None:
+        model = self.model
+        success = float(np.mean(model.ep_success_buffer or [0.0]))
+        length = float(np.mean([info["l"] for info in model.ep_info_buffer or [{"l": 0}]]))
+        figures = {"success": success, "length": length}
+        self._check_engine()
+        for name, value in self._env.term_means.items():
+            model.logger.record(f"terms/{name}", value)
+        model.logger.record("rollout/success", success)
+        with (self._folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(
+                json.dumps({"steps": self.num_timesteps, **figures, **self._env.term_means}) + "\n"
+            )
+        self._progress(self.num_timesteps, figures)
+
+    def _generators(self) -> dict[str, torch.Tensor]:
+        held = {"torch": torch.get_rng_state(), "env": self._env.rng.get_state()}
+        if self._env.device.type == "cuda":
+            held["cuda"] = torch.cuda.get_rng_state(self._env.device)
+        return held
+
+    def _check_engine(self) -> None:
+        """Tells of physics that outgrew what was allocated for it."""
+        engine = getattr(self._env.task, "engine", None)
+        try:
+            if engine is not None:
+                engine.check()
+        except BatchOverflow as overflow:
+            self._say(f"warning, at {self.num_timesteps:,} steps: {overflow}")
+
+    def checkpoint(self) -> None:
+        """Writes a checkpoint beside its final name, syncs it, renames it, drops all but two.
+
+        Raises:
+            EnvironmentFault: it cannot be written; the last whole one is still there.
+        """
+        self._next = self.num_timesteps + self._cfg.checkpoint_every
+        root = self._folder / "checkpoints"
+        final = root / f"step_{self.num_timesteps:010d}"
+        if final.exists():
+            return
+        write_whole(final, self._write)
+        for old in sorted(root.glob("step_*"))[:-2]:
+            shutil.rmtree(old)
+
+    def _write(self, part: Path) -> None:
+        self.model.save(part / "ppo.zip")
+        torch.save(self._generators(), part / "rng.pt")
+        (part / "progress.json").write_text(
+            json.dumps({"steps": self.num_timesteps, "minutes": self.minutes()})
+        )
