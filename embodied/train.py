@@ -63,28 +63,28 @@ class TrainCfg:
     or a task of gymnasium-robotics such as FetchReach-v4."""
     preset: Literal["cpu", "cuda", "smoke"] = "cpu"
     """cpu: the shipped weights' settings; cuda: one GPU; smoke: a minute, to see that it runs."""
-    device: str = ""
-    """Where PPO and its physics run: cpu, cuda or cuda:1; the preset's if left out."""
-    engine: Literal["preset", "mujoco", "warp"] = "preset"
-    """MuJoCo's own physics, which runs on the CPU, or MuJoCo Warp on the device."""
-    num_envs: int = 0
-    """Simulations; 0 takes the preset's number."""
     seed: int = 0
     """Of everything random."""
     steps: int = 0
     """Environment steps; 0 takes the family's own budget."""
     pick: Path | None = None
     """Pick skill whose ends placing starts from; the shipped one if left out."""
+    out: Path | None = None
+    """Run folder."""
+    fresh: bool = False
+    """Begin anew even if an unfinished training of this kind exists."""
+    device: str = ""
+    """Where PPO and its physics run: cpu, cuda or cuda:1; the preset's if left out."""
+    engine: Literal["preset", "mujoco", "warp"] = "preset"
+    """MuJoCo's own physics, which runs on the CPU, or MuJoCo Warp on the device."""
+    num_envs: int = 0
+    """Simulations; 0 takes the preset's number."""
     weights: Path | None = None
     """Make a skill of this Stable-Baselines3 PPO file in place of training one."""
     trust_pickle: bool = False
     """Open --weights although that runs code which the file holds."""
     algo: Literal["", "ppo", "sac", "sac-her", "tqc", "tqc-her"] = ""
     """Of Stable-Baselines3; PPO for our skills, sac-her for a task of gymnasium-robotics."""
-    out: Path | None = None
-    """Run folder."""
-    fresh: bool = False
-    """Begin anew even if an unfinished training of this kind exists."""
 
 
 def run(cfg: TrainCfg) -> int:

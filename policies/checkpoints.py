@@ -39,6 +39,7 @@ def resume_or_start(
     schedule = LinearDecay(start, start * 0.1, steps)
     found = sorted((folder / "checkpoints").glob("step_*"))
     if not found:
+        forget_after(0, folder / "metrics.jsonl")
         return make_ppo(env, cfg.seed, cfg.device, **{**settings, "learning_rate": schedule}), 0.0
     model = BatchPPO.load(
         found[-1] / "ppo.zip",

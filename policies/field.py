@@ -150,6 +150,7 @@ def _start_or_resume(
 ) -> tuple[BaseAlgorithm, float]:
     found = sorted((folder / "checkpoints").glob("step_*"))
     if not found:
+        forget_after(0, folder / "metrics.jsonl")
         return make_learner(cfg.algo, env, cfg.seed), 0.0
     model = _kind(cfg.algo).load(found[-1] / "model.zip", env=env, device="cpu")
     if (found[-1] / "replay.pkl").exists():

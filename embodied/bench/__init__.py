@@ -15,6 +15,7 @@ BENCHES = {
     "scoring": "K labels after one prompt: what scoring them costs, in prefills",
     "skills": "measure trained skills and their success heads anew, without training",
     "train": "how fast skills train, against stock Stable-Baselines3",
+    "kills": "a training killed at random points against an unbroken one",
     "calibrate": "fit a language model's temperature on labelled decisions",
 }
 

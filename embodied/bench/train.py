@@ -21,15 +21,20 @@ from embodied import cli, outputs
 if TYPE_CHECKING:
     from embodied.bench.race import Race
 
-Part = Literal["stepping", "shares", "race"]
+Part = Literal["stepping", "shares", "race", "throughput", "seeds"]
 
 
 @dataclass(frozen=True)
 class TrainBenchCfg:
     """Measure the training of pick against stock SB3; writes results.json and table.md."""
 
-    parts: Annotated[tuple[Part, ...], tyro.conf.Positional] = ("stepping", "shares", "race")
-    """What to measure: steps per second, shares of time, wall-clock to a success."""
+    parts: Annotated[tuple[Part, ...], tyro.conf.Positional] = ()
+    """On the CPU stepping (steps per second), shares (of time) and race (wall-clock to a success);
+    on a Warp device throughput (a sweep of sizes) and seeds (seconds to 90 and 95 %, three times)."""
+    device: str = "cpu"
+    """cuda measures throughput and seeds; these two run on Warp's CPU device, too, slowly."""
+    worlds: tuple[int, ...] = ()
+    """Sizes of the sweep; the seeds take the last one. 512 to 16,384 and 4,096 if left out."""
     quick: bool = False
     """A short look: seconds of each, and no race unless it is named."""
     num_envs: int = 512
@@ -52,11 +57,12 @@ def run(cfg: TrainBenchCfg) -> int:
     cli.check_range("cap", cfg.cap, 0.0)
     folder = outputs.new_run_folder("bench", "train", cfg.out)
     outputs.describe_run(folder, cfg)
-    parts = [part for part in cfg.parts if part != "race" or not cfg.quick or len(cfg.parts) == 1]
+    usual = ("throughput", "seeds") if cfg.device != "cpu" else ("stepping", "shares", "race")
+    parts = cfg.parts or tuple(part for part in usual if part != "race" or not cfg.quick)
     results: dict[str, Any] = {"cores": outputs.usable_cores(), "load": os.getloadavg()[0]}
     lines: list[str] = []
     for part in parts:
-        found, told = {"stepping": _stepping, "shares": _shares, "race": _race}[part](cfg)
+        found, told = _PARTS[part](cfg)
         results[part] = found
         lines += [*told, ""]
         print("\n".join(told), "\n", flush=True)
@@ -131,6 +137,20 @@ def _race(cfg: TrainBenchCfg) -> tuple[dict[str, Any], list[str]]:
     return {name: dataclasses.asdict(found) for name, found in runs.items()}, told
 
 
+def _throughput(cfg: TrainBenchCfg) -> tuple[dict[str, Any], list[str]]:
+    from embodied.bench import throughput
+
+    return throughput.sweep(cfg.device, cfg.worlds or throughput.SIZES, 1.0 if cfg.quick else 10.0)
+
+
+def _seeds(cfg: TrainBenchCfg) -> tuple[dict[str, Any], list[str]]:
+    from embodied.bench import throughput
+
+    worlds = cfg.worlds[-1] if cfg.worlds else 4096
+    steps, count, episodes = (32 * worlds, 1, 32) if cfg.quick else (24_000_000, 3, 512)
+    return throughput.seeds(cfg.device, worlds, steps, count, episodes, 60 * cfg.cap)
+
+
 def _learner(cfg: TrainBenchCfg) -> Any:
     """Our learner as the training command makes it."""
     from policies.checkpoints import LinearDecay
@@ -176,6 +196,12 @@ def verdict(runs: dict[str, Race], goal: float) -> str:
         return f"Ratio to the best stock run: **{min(reached) / ours:.1f} ×**; bar 3 ×."
     stopped = min(race.points[-1][0] for race in stock.values())
     return f"No stock run got there: ratio **above {stopped / ours:.1f} ×**; bar 3 ×."
+
+
+_PARTS = {
+    "stepping": _stepping, "shares": _shares, "race": _race, "throughput": _throughput,
+    "seeds": _seeds,
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,11 +12,11 @@ from embodied.candidates.book import Book
 from embodied.candidates.net import Net
 from embodied.candidates.skill_views import SKILLS
 from embodied.tasks import registry
+from policies.checkpoints import LinearDecay
 from policies.library import SHIPPED
 from policies.measure import fresh_starts
 from policies.ppo import make_ppo
 from policies.skill import Skill, mean_of_ppo
-from policies.trainer import LinearDecay
 from policies.vec_env import TaskVecEnv
 
 ENVS = 256

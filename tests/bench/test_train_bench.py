@@ -47,6 +47,20 @@ def test_shares_are_told_and_add_up(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert table.strip() in capsys.readouterr().out
 
 
+def test_the_gpu_part_runs_on_warps_cpu_device(tmp_path: Path) -> None:
+    pytest.importorskip("mujoco_warp", reason="the Warp engine is the extra 'gpu'")
+    words = ["train", "throughput", "seeds", "--quick", "--worlds", "4", "6"]
+    assert bench.main([*words, "--out", str(tmp_path / "out")]) == 0
+    found = json.loads((tmp_path / "out/results.json").read_text())
+    rows = found["throughput"]["rows"]
+    assert [row["worlds"] for row in rows] == [4, 6]
+    for row in rows:
+        assert min(row[name] for name in ("physics", "env", "ppo", "stock")) > 0
+    (race,) = found["seeds"]["races"]
+    assert race["points"][-1][1] == 2 * 16 * 6
+    assert "Warp's CPU device" in (tmp_path / "out/table.md").read_text()
+
+
 def test_processes_and_batch_step_the_same_fixtures() -> None:
     rates = stepping.measure(16, (1,), 0.05, 1)
     assert min(rates.ours, rates.stock[1], rates.bare) > 0
