@@ -53,6 +53,16 @@ class HuggingFaceCfg:
             raise UsageError("A temperature must be above 0, and a chunk at least 1.")
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """What a model wrote. complete: it came to its own end. read, written: tokens."""
+
+    text: str
+    complete: bool
+    read: int
+    written: int
+
+
 class HuggingFace:
     """A `LanguageModel` over a transformers causal LM and its tokenizer."""
 
@@ -147,26 +157,52 @@ class HuggingFace:
         Raises:
             UsageError: text and answer together are longer than the model's context.
         """
+        return self.sample(text, max_tokens).text
+
+    def room(self, text: str) -> int:
+        """Tokens that an answer to `text` may have before the model's context is full."""
+        return self._context - len(self._asked(text))
+
+    def sample(
+        self, text: str, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> Sampled:
+        """A continuation, or an answer of a chat model; at temperature 0 the likeliest one.
+
+        Raises:
+            UsageError: text and answer together are longer than the model's context.
+        """
+        ids = torch.tensor([self._asked(text)], device=self.model.device)
+        room, size = self._context, ids.shape[1] + max_tokens
+        if size > room:
+            raise UsageError(f"{self.name} reads {room} tokens at once, and this takes {size}.")
+        pad = self.tokenizer.pad_token_id
+        drawn = {"do_sample": True, "temperature": temperature} if temperature else {}
+        gpus = [self.model.device] if self.model.device.type == "cuda" else []
+        with torch.inference_mode(), torch.random.fork_rng(gpus):
+            torch.manual_seed(seed)
+            made = self.model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=max_tokens,
+                pad_token_id=self.tokenizer.eos_token_id if pad is None else pad,
+                **{"do_sample": False, **drawn},
+            )
+        fresh = made[0, ids.shape[1] :]
+        answer = self.tokenizer.decode(fresh, skip_special_tokens=True)
+        return Sampled(answer, len(fresh) < max_tokens, ids.shape[1], len(fresh))
+
+    @property
+    def _context(self) -> int:
+        return getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
+
+    def _asked(self, text: str) -> list[int]:
+        """Token ids of a question, as a chat model wants to be asked."""
         if self.chat:
             ask = [{"role": "user", "content": text}]
             text = self.tokenizer.apply_chat_template(
                 ask, add_generation_prompt=True, tokenize=False, enable_thinking=False
             )
-        ids = torch.tensor([[*self._opening, *self._encode(text)]], device=self.model.device)
-        room = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
-        size = ids.shape[1] + max_tokens
-        if size > room:
-            raise UsageError(f"{self.name} reads {room} tokens at once, and this takes {size}.")
-        pad = self.tokenizer.pad_token_id
-        with torch.inference_mode():
-            made = self.model.generate(
-                ids,
-                attention_mask=torch.ones_like(ids),
-                max_new_tokens=max_tokens,
-                do_sample=False,
-                pad_token_id=self.tokenizer.eos_token_id if pad is None else pad,
-            )
-        return self.tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True)
+        return [*self._opening, *self._encode(text)]
 
     def text(self, prompt: Prompt, shots: int | None = None) -> str:
         """Exactly what the model reads before a label, special tokens of the template included."""
@@ -192,7 +228,7 @@ class HuggingFace:
 
     def _fitting(self, prompt: Prompt, labels: Sequence[str]) -> str:
         """The text with as many examples as the context holds."""
-        room = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
+        room = self._context
         longest = max(len(self._encode(prompts.continuation(label))) for label in labels)
         size = 0
         for shots in range(len(prompts.EXAMPLES), -1, -1):

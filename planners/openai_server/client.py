@@ -29,7 +29,7 @@ Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 # Fields that a server may do without: dropped for good once it has refused one by name.
-OPTIONAL = ("chat_template_kwargs", "seed", "temperature", "n")
+OPTIONAL = ("chat_template_kwargs", "seed", "temperature", "n", "response_format")
 REASONING_ROOM = 4096  # tokens for models that count their thinking as part of the answer
 
 

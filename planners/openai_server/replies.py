@@ -86,6 +86,7 @@ class ChatChoice(BaseModel):
 
     message: Message
     logprobs: Logprobs | None = None
+    finish_reason: str | None = None
 
 
 class TextReply(BaseModel):

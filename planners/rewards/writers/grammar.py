@@ -1,0 +1,250 @@
+"""The built-in writer: typed terms over the task's signals, evolved by what trainings showed.
+
+Without parents it draws rewards at random from the grammar, which is also the control without
+reflection. With parents it improves on them: alarms of the reflection are answered term by term, the
+stage that the policy is stuck at is strengthened, weights and scales are tuned around what works, and
+two parents are crossed. It needs no model and no network, and the same context gives the same replies.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, replace
+
+from planners.rewards.program import Program, Term
+from planners.rewards.reflection import FLAT, Alarm
+from planners.rewards.writers import genes
+from planners.rewards.writers.base import Context, Parent, Reply
+from planners.rewards.writers.genes import Gene
+from planners.rewards.writers.roles import Roles
+
+# per kind: the range of the weights that it begins with; what comes late in a task is worth more
+WEIGHTS = {
+    "reach": (0.5, 2.0),
+    "progress": (0.5, 3.0),
+    "align": (0.2, 1.0),
+    "behind": (0.3, 1.5),
+    "carry": (1.0, 4.0),
+    "lift": (1.0, 4.0),
+    "grasp": (0.5, 3.0),
+    "latch": (1.0, 6.0),
+    "hold": (0.5, 3.0),
+    "flag": (0.5, 3.0),
+    "rise": (0.5, 3.0),
+    "held_lift": (2.0, 6.0),
+    "held_carry": (2.0, 6.0),
+    "smoothness": (0.005, 0.05),
+}
+EXTRAS = (
+    "align",
+    "carry",
+    "lift",
+    "grasp",
+    "hold",
+    "flag",
+    "rise",
+    "held_lift",
+    "held_carry",
+    "smoothness",
+)
+MOST = 7  # terms of a program
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A term on its way: its gene, or None for one that the grammar did not write."""
+
+    term: Term
+    gene: Gene | None
+
+
+class GrammarWriter:
+    """See the module. A `Writer`."""
+
+    name = "grammar"
+    parallel = 1
+
+    def write(self, context: Context, n: int) -> list[Reply]:
+        """See `Writer.write`; each reply depends on its sample's number alone, not on `n`."""
+        return [self._one(replace(context, sample=context.sample + i)) for i in range(n)]
+
+    def _one(self, context: Context) -> Reply:
+        # a string, because hashes of tuples of numbers collide in `Random`
+        turn = context.repair.turn if context.repair else 0
+        rng = random.Random(f"{context.seed}/{context.round}/{context.sample}/{turn}")
+        draft = Draft(context, Roles(context.brief), rng)
+        pieces, parents, note = draft.make()
+        program = Program(tuple(piece.term for piece in pieces))
+        rows = [{"name": t.name, "code": t.source, "weight": t.weight} for t in program.terms]
+        text = json.dumps({"analysis": note, "terms": rows}, indent=1)
+        return Reply(text, program, parents=parents, note=note)
+
+
+@dataclass
+class Draft:
+    """One reply in the making."""
+
+    context: Context
+    roles: Roles
+    rng: random.Random
+
+    def make(self) -> tuple[list[Piece], tuple[str, ...], str]:
+        """The pieces of a program, the ids of its parents, and how it was made."""
+        parents, slot = self.context.parents, self.context.sample % 8
+        if not parents or slot == 7:
+            return self.fresh(), (), "drawn from the grammar"
+        best = parents[0]
+        first = best if slot < 4 else self.rng.choice(parents[:4])
+        pieces = self.pieces(first)
+        if slot in (1, 5):
+            return self.tuned(pieces), (first.id,), "weights and scales tuned"
+        others = [parent for parent in parents[:4] if parent.id != first.id]
+        if slot in (2, 6) and others:
+            second = self.rng.choice(others)
+            crossed = self.crossed(pieces, self.pieces(second))
+            return self.tuned(crossed), (first.id, second.id), "crossed"
+        answered, notes = self.answered(pieces, first)
+        if slot == 3 or not notes:
+            answered, grown = self.grown(answered, first)
+            notes = [*notes, grown]
+        return answered, (first.id,), "; ".join(notes)
+
+    # -------------------------------------------------------------- ways to make one
+
+    def fresh(self) -> list[Piece]:
+        """Something about the end, something about getting there, and some extras."""
+        kinds = [self.rng.choice(("reach", "progress"))]
+        made = [self._about_the_end(kinds[0])]
+        if self.rng.random() < 0.6:
+            made.append(self._piece("latch"))
+        if self.roles.touches:
+            made.append(self._touching(self.rng.choice(("reach", "behind"))))
+        made += [self._piece(kind) for kind in EXTRAS if self.rng.random() < 0.25]
+        found = [piece for piece in made if piece is not None]
+        return self._limited(found or [p for k in genes.KINDS if (p := self._piece(k))][:2])
+
+    def tuned(self, pieces: list[Piece]) -> list[Piece]:
+        """The same terms with other weights, and some with other numbers."""
+        made = []
+        for piece in pieces:
+            weight = piece.term.weight * 2.718 ** self.rng.gauss(0, 0.5)
+            if piece.gene is not None and self.rng.random() < 0.5:
+                made.append(self._of(piece.gene.jittered(self.rng), weight))
+            else:
+                made.append(_weighted(piece, weight))
+        return made
+
+    def crossed(self, first: list[Piece], second: list[Piece]) -> list[Piece]:
+        """What both have, and of the rest each with even chances."""
+        names = {piece.term.name for piece in first}
+        own = [p for p in first if self.rng.random() < 0.75]
+        other = [p for p in second if p.term.name not in names and self.rng.random() < 0.5]
+        return self._limited([*own, *other] or first)
+
+    def answered(self, pieces: list[Piece], parent: Parent) -> tuple[list[Piece], list[str]]:
+        """The terms with every alarm of the reflection answered."""
+        notes = []
+        for alarm in parent.reflection.alarms:
+            held = next((i for i, p in enumerate(pieces) if p.term.name == alarm.term), None)
+            if held is None:
+                continue
+            said, made = self._answer(alarm, pieces[held])
+            notes.append(f"{alarm.term}: {said}")
+            pieces = [*pieces[:held], *made, *pieces[held + 1 :]]
+        return (self._limited(pieces) or self.fresh()), notes
+
+    def grown(self, pieces: list[Piece], parent: Parent) -> tuple[list[Piece], str]:
+        """The terms with the stage that the policy is stuck at strengthened."""
+        success = parent.reflection.final
+        held = {piece.gene.kind for piece in pieces if piece.gene}
+        if success >= 0.5:  # on the right way: make the last step worth more
+            wanted = [kind for kind in ("latch", "hold", "carry") if kind not in held]
+        elif success > FLAT:
+            wanted = [k for k in ("latch", "reach", "carry", "behind", "align") if k not in held]
+        else:  # never done: rewards that lead there from far away
+            wanted = ["progress", "reach", "behind", "carry", "grasp", "lift", "rise", "flag"]
+            wanted += ["held_lift", "held_carry"]
+            pieces = [p for p in pieces if p.gene is not None or self.rng.random() < 0.3]
+            if not any(self._is_touch(p) for p in pieces) and self.roles.touches:
+                wanted = ["behind", "reach"]
+        self.rng.shuffle(wanted)
+        for kind in wanted:
+            piece = self._touching(kind) if kind == "behind" else self._about_the_end(kind)
+            if piece is not None and piece.term.name not in {p.term.name for p in pieces}:
+                return self._limited([*pieces, piece]), f"{kind} added"
+        return self.tuned(pieces), "weights and scales tuned"
+
+    def pieces(self, parent: Parent) -> list[Piece]:
+        """A parent's terms, with the genes that can be read back."""
+        known = {signal.name for signal in self.context.brief.signals}
+        made = []
+        for term in parent.program.terms:
+            gene = genes.read(term.source)
+            made.append(Piece(term, gene if gene and known.issuperset(gene.about) else None))
+        return made
+
+    # -------------------------------------------------------------- parts of them
+
+    def _answer(self, alarm: Alarm, piece: Piece) -> tuple[str, list[Piece]]:
+        weight, gene = piece.term.weight, piece.gene
+        if alarm.kind == "dominance":
+            return "weighed less", [_weighted(piece, weight * 0.3)]
+        if alarm.kind == "hacking":
+            gated = self._piece("carry") or self._piece("latch")
+            return "weighed less, an end added", [_weighted(piece, weight * 0.3), *_some(gated)]
+        scale = next((key for key in ("k", "e", "h") if gene and key in gene.numbers), None)
+        if gene is None or scale is None or self.rng.random() < 0.3:
+            return "dropped", []
+        # a saturated tanh wants to be wider, a latch that is never reached too
+        factor = 3.0 if scale in ("e", "h") else 1 / 3
+        low, high = genes.RANGES[scale]
+        moved = min(max(gene.numbers[scale] * factor, low), high)
+        wider = replace(gene, numbers={**gene.numbers, scale: moved})
+        return "made wider", [self._of(wider, weight)]
+
+    def _about_the_end(self, kind: str) -> Piece | None:
+        """A term of a kind, about how the task ends where it can be."""
+        drawn = genes.draw(kind, self.roles, self.rng)
+        if drawn is not None and kind in ("reach", "progress") and self.roles.ends:
+            drawn = replace(drawn, about=self.rng.choice(self.roles.ends))
+        return drawn and self._of(drawn, self._weight(kind))
+
+    def _touching(self, kind: str) -> Piece | None:
+        """A term that leads the effector to an object."""
+        drawn = genes.draw(kind, self.roles, self.rng) or genes.draw("reach", self.roles, self.rng)
+        if drawn is not None and drawn.kind == "reach" and self.roles.touches:
+            drawn = replace(drawn, about=self.rng.choice(self.roles.touches))
+        return drawn and self._of(drawn, 0.5 * self._weight(drawn.kind))
+
+    def _is_touch(self, piece: Piece) -> bool:
+        return piece.gene is not None and (
+            piece.gene.kind == "behind" or piece.gene.about[:2] in self.roles.touches
+        )
+
+    def _piece(self, kind: str) -> Piece | None:
+        drawn = genes.draw(kind, self.roles, self.rng)
+        return drawn and self._of(drawn, self._weight(kind))
+
+    def _of(self, gene: Gene, weight: float) -> Piece:
+        return Piece(gene.term(float(f"{weight:.4g}"), self.context.brief), gene)
+
+    def _weight(self, kind: str) -> float:
+        low, high = WEIGHTS[kind]
+        return low * (high / low) ** self.rng.random()
+
+    def _limited(self, pieces: list[Piece]) -> list[Piece]:
+        """No name twice, and not more than the grammar's most."""
+        unlike = {piece.term.name: piece for piece in reversed(pieces)}
+        kept = [piece for piece in pieces if unlike.get(piece.term.name) is piece]
+        while len(kept) > MOST:
+            kept.remove(self.rng.choice(kept))
+        return kept
+
+
+def _weighted(piece: Piece, weight: float) -> Piece:
+    return replace(piece, term=replace(piece.term, weight=float(f"{weight:.4g}")))
+
+
+def _some(piece: Piece | None) -> list[Piece]:
+    return [] if piece is None else [piece]

@@ -1,0 +1,89 @@
+"""The grammar writes what compiles, reads its own terms back, and answers what trainings showed."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from planners.rewards.program import compile_program
+from planners.rewards.reflection import reflect
+from planners.rewards.writers import Context, GrammarWriter, Parent, genes
+from planners.rewards.writers.roles import Roles
+from tests.planners.rewards.push import BRIEF, POOR
+from tests.planners.rewards.signals import ARM, values
+
+
+def parent(program, success=0.0, id="r1s01", **curves):
+    """A parent whose terms have nearly flat curves, or those given."""
+    made = {t.name: np.linspace(0.5, 0.6, 20) for t in program.terms}
+    weights = {t.name: t.weight for t in program.terms}
+    curve = np.linspace(0, success, 20)
+    return Parent(id, program, reflect({**made, **curves}, weights, curve, success, 1000))
+
+
+def test_the_same_context_gives_the_same_replies_and_samples_stand_alone():
+    writer, context = GrammarWriter(), Context(BRIEF, seed=3)
+    eight = writer.write(context, 8)
+    assert eight == writer.write(context, 8)
+    assert eight[5] == writer.write(replace(context, sample=5), 1)[0]
+    assert len({reply.text for reply in eight}) == 8
+    assert writer.write(replace(context, seed=4), 1)[0] != eight[0]
+
+
+@pytest.mark.parametrize("brief", [BRIEF, ARM])
+def test_everything_it_writes_compiles_and_is_finite(brief):
+    state = values(brief, 64)
+    pool = []
+    for number in range(6):
+        context = Context(brief, round=number, sample=8 * number, parents=tuple(pool[-4:]))
+        for reply in GrammarWriter().write(context, 8):
+            assert reply.program is not None and 1 <= len(reply.program.terms) <= 8
+            for value in compile_program(reply.program, brief).weighted(state).values():
+                assert value.shape == (64,) and value.isfinite().all()
+            pool.append(
+                parent(reply.program, random.Random(reply.text).random(), id=str(len(pool)))
+            )
+
+
+@pytest.mark.parametrize("kind", genes.KINDS)
+def test_every_kind_of_term_fits_some_task_and_reads_back(kind):
+    drawn = genes.draw(kind, Roles(ARM), random.Random(0))
+    assert drawn is not None
+    term = drawn.term(1.5, ARM)
+    back = genes.read(term.source)
+    assert back is not None and (back.kind, back.about) == (drawn.kind, drawn.about)
+    assert back.numbers == pytest.approx(drawn.numbers, rel=1e-3)
+    assert genes.read(term.source.replace("#", "")) is None
+
+
+def test_a_dominant_term_is_weighed_less_and_a_constant_one_changed():
+    program = GrammarWriter().write(Context(BRIEF, seed=1), 1)[0].program
+    assert program is not None
+    first, second = program.terms[:2]
+    shown = parent(program, 0.3, **{first.name: np.linspace(80, 100, 20), second.name: np.ones(20)})
+    assert {alarm.kind for alarm in shown.reflection.alarms} >= {"dominance", "saturation"}
+    reply = GrammarWriter().write(Context(BRIEF, parents=(shown,)), 1)[0]
+    assert reply.parents == ("r1s01",)
+    assert f"{first.name}: weighed less" in reply.note
+    made = {term.name: term for term in reply.program.terms} if reply.program else {}
+    assert made[first.name].weight == pytest.approx(0.3 * first.weight, rel=1e-3)
+    assert second.name not in made or made[second.name].source != second.source
+
+
+def test_stuck_policies_get_a_way_to_the_object_and_terms_of_others_survive():
+    shown = parent(POOR, 0.0)
+    replies = GrammarWriter().write(Context(BRIEF, round=1, parents=(shown,)), 8)
+    names = {term.name for reply in replies if reply.program for term in reply.program.terms}
+    assert any("hand_puck" in name for name in names)
+    assert "hover" in names  # not the grammar's, and yet carried on by some
+
+
+def test_two_parents_are_crossed():
+    writer = GrammarWriter()
+    one, two = (writer.write(Context(BRIEF, seed=s), 1)[0].program for s in (1, 2))
+    assert one is not None and two is not None
+    pair = (parent(one, 0.5, id="a"), parent(two, 0.4, id="b"))
+    replies = writer.write(Context(BRIEF, round=1, parents=pair), 8)
+    crossed = [reply for reply in replies if reply.note == "crossed"]
+    assert crossed and all(set(reply.parents) == {"a", "b"} for reply in crossed)
