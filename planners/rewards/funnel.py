@@ -1,0 +1,143 @@
+"""From many candidates to one trained in full: the offline screen, and competence-gated halving.
+
+Successive halving (Jamieson & Talwalkar 2016) trains all candidates for a ninth of the steps, a third of
+them for a third, and the best in full. Early ranks mislead while nobody can do the task yet, so below a
+competence threshold the gate stays shut: as many go on as the round's share of steps permits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from planners.rewards.job import Outcome
+from planners.rewards.program import Compiled
+
+Train = Callable[[Sequence[str], int], Mapping[str, Outcome]]
+"""Trains candidates, given by id, for so many steps each."""
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Trajectories with their ends. states: signals as (episodes, steps, size). success: (episodes,)."""
+
+    states: Mapping[str, np.ndarray]
+    success: np.ndarray
+
+    @property
+    def tells(self) -> bool:
+        """Whether there are enough of both ends to compare."""
+        return min(int(self.success.sum()), int((~self.success).sum())) >= 5
+
+    def returns(self, compiled: Compiled) -> np.ndarray:
+        """What a reward pays for every trajectory, (episodes,)."""
+        return term_sums(compiled, self.states).sum(-1)
+
+
+def term_sums(compiled: Compiled, states: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Sums over the steps of every weighted term, (episodes, terms). states: (episodes, steps, size)."""
+    episodes, steps = next(iter(states.values())).shape[:2]
+    flat = {
+        name: torch.as_tensor(value.reshape(episodes * steps, -1), dtype=torch.float32)
+        for name, value in states.items()
+    }
+    values = compiled.weighted(flat)
+    columns = [values[term.name].reshape(episodes, steps).sum(1) for term in compiled.program.terms]
+    return torch.stack(columns, -1).double().numpy()
+
+
+def screen(compiled: Compiled, bank: Bank) -> tuple[float, bool]:
+    """AUROC of the return for success, and whether it is surely worse than chance."""
+    auc = auroc(bank.returns(compiled), bank.success)
+    good, bad = int(bank.success.sum()), int((~bank.success).sum())
+    error = math.sqrt((good + bad + 1) / (12 * good * bad))  # of the Mann-Whitney statistic
+    return auc, auc + 2 * error < 0.5
+
+
+def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
+    """The chance that a positive scores above a negative; ties count half."""
+    order = np.argsort(scores, kind="stable")
+    values, ranks = scores[order], np.empty(len(scores))
+    starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
+    for start, end in zip(starts, [*starts[1:], len(values)], strict=True):
+        ranks[order[start:end]] = (start + end + 1) / 2
+    good = int(positive.sum())
+    return float((ranks[positive].sum() - good * (good + 1) / 2) / (good * (len(scores) - good)))
+
+
+@dataclass(frozen=True)
+class FunnelCfg:
+    """steps: of a full training. eta: how many times fewer candidates a rung keeps, and how many times
+    fewer steps the rung before has. rungs: 1 trains all in full. share: of the steps of training all
+    in full, what a round may spend at most while the gate is shut.
+    """
+
+    steps: int
+    eta: int = 3
+    rungs: int = 3
+    share: float = 0.35
+
+    def at(self, rung: int) -> int:
+        """Steps of a training in rung 0 to `rungs` - 1."""
+        return max(1, round(self.steps / self.eta ** (self.rungs - 1 - rung)))
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What a rung showed. kept: ids that go on. gate: whether the ranks were to be trusted."""
+
+    steps: int
+    outcomes: Mapping[str, Outcome]
+    kept: tuple[str, ...]
+    gate: bool
+
+
+def halving(
+    ids: Sequence[str], train: Train, cfg: FunnelCfg, prior: Mapping[str, float]
+) -> Iterable[Rung]:
+    """Train the candidates rung by rung.
+
+    Args:
+        prior: by id, what to order candidates by that are equally successful: the screen's AUROC.
+    """
+    alive, spent = list(ids), 0
+    most = cfg.share * len(ids) * cfg.steps
+    for rung in range(cfg.rungs):
+        if not alive:
+            return
+        steps = cfg.at(rung)
+        outcomes = train(alive, steps)
+        spent += steps * len(alive)
+        ranked = sorted(alive, key=lambda i: (*rank(outcomes[i]), prior.get(i, 0.5)), reverse=True)
+        ranked = [i for i in ranked if not outcomes[i].error]
+        if rung == cfg.rungs - 1:
+            yield Rung(steps, outcomes, tuple(ranked), True)
+            return
+        gate = competent(list(outcomes.values()))
+        left = most - spent - sum(cfg.at(later) for later in range(rung + 2, cfg.rungs))
+        paid = int(left / cfg.at(rung + 1))  # as many as can go on with one at least to the end
+        alive = ranked[: max(1, min(paid, len(alive) // cfg.eta) if gate else paid)]
+        yield Rung(steps, outcomes, tuple(alive), gate)
+
+
+def rank(outcome: Outcome) -> tuple[float, float]:
+    """What candidates are ordered by: final success, then the mean of the curve that led there."""
+    curve = [rate for _, rate in outcome.success]
+    return outcome.final, sum(curve) / max(1, len(curve))
+
+
+def competent(outcomes: Sequence[Outcome]) -> bool:
+    """Whether the best is surely above the floor, what policies succeed at before they have learned."""
+    known = [outcome for outcome in outcomes if not outcome.error]
+    if not known:
+        return False
+    firsts = [outcome.success[0][1] for outcome in known if outcome.success]
+    floor = float(np.median(firsts)) if firsts else 0.0
+    best = max(known, key=lambda outcome: outcome.final)
+    n = max(1, best.episodes)
+    p = min(max(floor, 1 / n), 1 - 1 / n) if n > 1 else 0.5
+    return best.final > floor + 2 * math.sqrt(p * (1 - p) / n)

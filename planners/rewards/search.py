@@ -1,0 +1,314 @@
+"""The search: rounds of writing, checking, training and reflecting, each one on the best so far.
+
+It is a deterministic function of its settings and of what the ledger keeps (replies and outcomes), so a
+search that was killed is resumed by running it again, and a finished one replays without any cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from embodied.errors import EnvironmentFault
+from planners.rewards.asking import Asker, Check, Draft, Price
+from planners.rewards.funnel import Bank, FunnelCfg, halving, rank, screen
+from planners.rewards.job import Outcome
+from planners.rewards.ledger import Ledger, digest
+from planners.rewards.program import Program, compile_program
+from planners.rewards.trials import BudgetSpent, Evaluator, Trials, reflection_of
+from planners.rewards.views import Brief
+from planners.rewards.writers.base import Context, Parent, Reply, Writer
+
+START, PREFERRED = "start", "preferred"
+
+
+Preference = tuple[Any, Callable[[Program], Program]]
+"""What was chosen, as plain values, and a function that gives a program the weights that follow."""
+
+
+@dataclass(frozen=True)
+class SearchCfg:
+    """samples: a round. iterations: rounds. reflect: False is the control, best of all samples without
+    any reflection. parents: how many a writer is shown. repairs: turns. seed: of everything random.
+    """
+
+    funnel: FunnelCfg
+    samples: int = 16
+    iterations: int = 5
+    seed: int = 0
+    reflect: bool = True
+    parents: int = 4
+    repairs: int = 2
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend in all; 0 is without bound. It is no part of what makes a search the
+    same, so one that ran out goes on with a larger one. money: in the currency of the price."""
+
+    money: float = 0.0
+    tokens: int = 0
+    steps: int = 0
+    price: Price = field(default_factory=Price)
+
+
+@dataclass
+class Candidate:
+    """A reward on its way through the funnel. id: round and sample. outcome: of its longest training."""
+
+    id: str
+    program: Program
+    round: int
+    parents: tuple[str, ...] = ()
+    note: str = ""
+    auc: float | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def hash(self) -> str:
+        """Of the program."""
+        return self.program.hash[:16]
+
+
+@dataclass
+class Result:
+    """What a search found. full: steps of a full training. stopped: why it ended before its last round."""
+
+    candidates: list[Candidate]
+    full: int
+    steps: int
+    first_try: int = 0
+    repaired: int = 0
+    samples: int = 0
+    stopped: str = ""
+    finished: bool = False
+
+    @property
+    def best(self) -> Candidate | None:
+        """The best of those trained in full; of all trained ones, if none was."""
+        trained = [c for c in self.candidates if c.outcome and not c.outcome.error]
+        whole = [c for c in trained if c.outcome and c.outcome.job.steps >= self.full]
+        return max(whole or trained, key=_worth, default=None)
+
+
+class Search:
+    """One search over one ledger.
+
+    check: what is wrong with a program. bank: trajectories to screen with, if there are any. fallback:
+    a writer to go on with when the first fails. prefer: fits the best reward's weights to choices.
+    say: is told what happens, a line at a time.
+    """
+
+    def __init__(
+        self,
+        cfg: SearchCfg,
+        brief: Brief,
+        writer: Writer,
+        evaluate: Evaluator,
+        ledger: Ledger,
+        check: Check,
+        start: Program | None = None,
+        bank: Bank | None = None,
+        budget: Budget | None = None,
+        fallback: Writer | None = None,
+        prefer: Preference | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.cfg, self.brief, self.start, self.bank = cfg, brief, start, bank
+        self.writer, self.fallback, self.check, self.say = writer, fallback, check, say
+        self.ledger, self.budget, self.prefer = ledger, budget or Budget(), prefer
+        self.trials = Trials(brief.task, evaluate, ledger, self.budget.steps)
+        self.result = Result([], cfg.funnel.steps, 0)
+
+    def run(self) -> Result:
+        """Search to the end, or until a budget is spent.
+
+        Raises:
+            EnvironmentFault: the writer cannot be had, and there is no fallback. What was found is in
+                `result`, and the same search goes on from there.
+        """
+        self.ledger.rewind()
+        self.ledger.append("search", **self._identity())
+        try:
+            self._begin()
+            for number in range(self.cfg.iterations):
+                self._round(number)
+            self._reweigh()
+            best = self.result.best
+            self.ledger.append("finished", best=best and best.id, steps=self.trials.steps)
+            self.result.finished = True
+        except BudgetSpent as spent:
+            self.result.stopped = str(spent)
+            self.say(self.result.stopped)
+        finally:
+            self.result.steps = self.trials.steps
+        return self.result
+
+    def _identity(self) -> dict[str, Any]:
+        """What makes two searches the same."""
+        return {
+            "task": self.brief.task,
+            "brief": digest(self.brief),
+            "settings": self.cfg,
+            "writer": self.writer.name,
+            "start": self.start and self.start.plain(),
+            "prefer": self.prefer and self.prefer[0],
+            "bank": self.bank and digest([self.bank.states, self.bank.success]),
+        }
+
+    def _begin(self) -> None:
+        """Train the reward to start from, so that there is something to reflect on."""
+        if self.start is not None:
+            first = Candidate(START, self.start, -1, note="given")
+            self.result.candidates.append(first)
+            self._log(first)
+            self._train([first], self.cfg.funnel.steps)
+
+    def _reweigh(self) -> None:
+        """Train the best reward once more, with the weights that people's choices ask for."""
+        best = self.result.best
+        if self.prefer is None or best is None:
+            return
+        program = self.prefer[1](best.program)
+        problems = self.check(program)
+        if problems:
+            self.say(f"the preferred weights cannot be trained with: {problems[0]}")
+            return
+        made = Candidate(PREFERRED, program, self.cfg.iterations, (best.id,), "weights by choices")
+        self.result.candidates.append(made)
+        self._log(made)
+        self._train([made], self.cfg.funnel.steps)
+
+    def _round(self, number: int) -> None:
+        """Write, check, screen and train the samples of one round."""
+        drafts = self._write(number)
+        made = [c for i, draft in enumerate(drafts) if (c := self._candidate(draft, number, i))]
+        known = {c.hash: c for c in reversed(self.result.candidates) if c.outcome}
+        fresh: dict[str, Candidate] = {}
+        for candidate in made:
+            self.result.candidates.append(candidate)
+            self._log(candidate)
+            twin = known.get(candidate.hash) or fresh.get(candidate.hash)
+            if twin is not None:
+                self.ledger.append("twin", id=candidate.id, of=twin.id)
+            elif self._screened(candidate):
+                fresh[candidate.hash] = candidate
+        self._halve(number, list(fresh.values()))
+        best = self.result.best
+        if best is not None and best.outcome is not None:
+            self.say(
+                f"round {number + 1}: {len(fresh)} of {len(drafts)} trained; best so far {best.id} with "
+                f"{best.outcome.final:.0%} success, {self.trials.steps:,} environment steps"
+            )
+
+    def _write(self, number: int) -> list[Draft]:
+        context = Context(
+            self.brief,
+            self.cfg.seed,
+            number,
+            number * self.cfg.samples,
+            self.start,
+            self._parents(),
+        )
+        self._check_money()
+        switched = self.ledger.kept("writer", "switched")
+        writer = self.fallback if switched is not None and self.fallback else self.writer
+        try:
+            return self._asker(writer).drafts(context, self.cfg.samples)
+        except EnvironmentFault as fault:
+            if self.fallback is None or writer is self.fallback:
+                raise
+            self.say(f"{fault} Going on with {self.fallback.name}, as told.")
+            self.ledger.keep("writer", "switched", {"round": number, "why": str(fault)}, {})
+            return self._asker(self.fallback).drafts(context, self.cfg.samples)
+
+    def _asker(self, writer: Writer) -> Asker:
+        return Asker(writer, self.ledger, self.check, self.budget.price, self.cfg.repairs)
+
+    def _parents(self) -> tuple[Parent, ...]:
+        """The best so far, unlike each other, for the writer to improve on."""
+        if not self.cfg.reflect:
+            return ()
+        trained = [c for c in self.result.candidates if c.outcome and not c.outcome.error]
+        best = sorted(trained, key=_worth, reverse=True)[: self.cfg.parents]
+        return tuple(
+            Parent(c.id, c.program, reflection_of(c.outcome), c.note) for c in best if c.outcome
+        )
+
+    def _candidate(self, draft: Draft, number: int, i: int) -> Candidate | None:
+        """The candidate of a draft; None, with an entry that says why, if it cannot be trained."""
+        id, last = f"r{number + 1}s{i + 1:02d}", draft.replies[-1]
+        self.result.samples += 1
+        self.ledger.append("asked", id=id, replies=[_shown(reply) for reply in draft.replies])
+        if draft.program is None:
+            turns = len(draft.replies)
+            self.ledger.append("unusable", id=id, problems=draft.problems, turns=turns)
+            return None
+        self.result.first_try += len(draft.replies) == 1
+        self.result.repaired += len(draft.replies) > 1
+        return Candidate(id, draft.program, number, last.parents, last.note)
+
+    def _screened(self, candidate: Candidate) -> bool:
+        """Whether it ranks trajectories that succeeded at least as chance would."""
+        if self.bank is None or not self.bank.tells:
+            return True
+        compiled = compile_program(candidate.program, self.brief)
+        candidate.auc, worse = screen(compiled, self.bank)
+        self.ledger.append("screen", id=candidate.id, auc=round(candidate.auc, 6), dropped=worse)
+        return not worse
+
+    def _halve(self, number: int, candidates: Sequence[Candidate]) -> None:
+        by_id = {c.id: c for c in candidates}
+
+        def train(ids: Sequence[str], steps: int) -> dict[str, Outcome]:
+            self._train([by_id[i] for i in ids], steps)
+            return {i: outcome for i in ids if (outcome := by_id[i].outcome) is not None}
+
+        prior = {c.id: c.auc for c in candidates if c.auc is not None}
+        for rung in halving(list(by_id), train, self.cfg.funnel, prior):
+            self.ledger.append(
+                "rung", round=number, steps=rung.steps, kept=rung.kept, gate=rung.gate
+            )
+
+    def _train(self, candidates: Sequence[Candidate], steps: int) -> None:
+        programs = [c.program for c in candidates]
+        outcomes = self.trials.run(programs, [self.cfg.seed] * len(programs), steps)
+        for candidate, outcome in zip(candidates, outcomes, strict=True):
+            candidate.outcome = outcome
+            self.ledger.append(
+                "trained",
+                id=candidate.id, steps=steps, env_steps=outcome.env_steps, final=outcome.final,
+                error=outcome.error, reflection=reflection_of(outcome).plain(),
+                text=reflection_of(outcome).text(),
+            )  # fmt: skip
+
+    def _log(self, candidate: Candidate) -> None:
+        self.ledger.append(
+            "candidate",
+            id=candidate.id, hash=candidate.hash, round=candidate.round, note=candidate.note,
+            parents=candidate.parents, program=candidate.program.plain(),
+        )  # fmt: skip
+
+    def _check_money(self) -> None:
+        """Raises `BudgetSpent` where tokens or money are used up."""
+        spent = self.ledger.costs().get("reply", {})
+        money, tokens = spent.get("money", 0.0), spent.get("read", 0) + spent.get("written", 0)
+        if self.budget.money and money >= self.budget.money:
+            raise BudgetSpent(f"The budget of {self.budget.money:g} is spent: {money:.4g} so far.")
+        if self.budget.tokens and tokens >= self.budget.tokens:
+            raise BudgetSpent(
+                f"The budget of {self.budget.tokens:,} tokens is spent: {tokens:,.0f} so far."
+            )
+
+
+def _shown(reply: Reply) -> dict[str, Any]:
+    """What of a reply goes into the log."""
+    names = ("prompt", "text", "problem", "read", "written")
+    return {name: getattr(reply, name) for name in names}
+
+
+def _worth(candidate: Candidate) -> tuple[float, ...]:
+    """What candidates are compared by: success, then how soon, then how few terms."""
+    assert candidate.outcome is not None
+    return (*rank(candidate.outcome), -len(candidate.program.terms))

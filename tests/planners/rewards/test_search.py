@@ -1,0 +1,258 @@
+"""Whole searches over a real little task with a real learner."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from embodied.errors import EnvironmentFault, UsageError
+from planners.rewards.asking import Price
+from planners.rewards.funnel import Bank, FunnelCfg, auroc, competent, halving, screen
+from planners.rewards.job import Job, Outcome
+from planners.rewards.ledger import Ledger
+from planners.rewards.program import Program, Term, compile_program
+from planners.rewards.search import Budget, Search, SearchCfg
+from planners.rewards.writers import GrammarWriter
+from tests.planners.rewards import push
+from tests.planners.rewards.push import BRIEF, PER_ROUND, POOR, evaluate, problems, train
+
+STEPS = 12 * PER_ROUND
+SMALL = SearchCfg(FunnelCfg(STEPS), samples=6, iterations=2)
+
+
+def search(path, cfg=SMALL, writer=None, evaluator=evaluate, **more):
+    options = {"start": POOR, **more}
+    return Search(
+        cfg, BRIEF, writer or GrammarWriter(), evaluator, Ledger(path), problems, **options
+    )
+
+
+def success(program: Program) -> float:
+    """Mean over trainings of seeds that no search saw."""
+    return float(np.mean([train(Job("push", program, 900 + s, STEPS)).final for s in range(4)]))
+
+
+def test_a_search_beats_the_reward_that_it_began_with(tmp_path):
+    made = search(tmp_path / "l", replace(SMALL, samples=8, iterations=3)).run()
+    assert made.best is not None and made.best.id != "start"
+    assert success(POOR) < 0.1
+    assert success(made.best.program) > 0.4
+    assert made.first_try == made.samples == 24 and not made.stopped
+
+
+def test_reflection_makes_better_rewards_than_drawing_as_many_does(tmp_path, monkeypatch):
+    """What candidates of the last round are worth on average, over several searches of equal size."""
+    monkeypatch.setattr(push, "NEAR", 0.05)  # too hard for most rewards
+    means = {True: [], False: []}
+    for seed in range(3):
+        for reflect in means:
+            cfg = SearchCfg(FunnelCfg(STEPS, rungs=1), 6, 3, seed=seed, reflect=reflect)
+            made = search(tmp_path / f"{seed}{reflect}", cfg).run()
+            last = [c.outcome.final for c in made.candidates if c.round == 2 and c.outcome]
+            means[reflect].append(np.mean(last))
+    assert np.mean(means[True]) > np.mean(means[False]) + 0.05
+
+
+def test_the_same_search_replays_from_its_ledger_and_another_is_refused(tmp_path):
+    first = search(tmp_path / "l")
+    made, head = first.run(), first.ledger.head
+
+    def never(jobs):
+        raise AssertionError("trained again")
+
+    again = search(tmp_path / "l", evaluator=never)
+    assert again.run().best == made.best and again.ledger.head == head
+    assert again.result.steps == made.steps
+    with pytest.raises(UsageError, match="another search"):
+        search(tmp_path / "l", replace(SMALL, seed=1), evaluator=never).run()
+
+
+KILLED = """
+import os, signal, sys
+from tests.planners.rewards.push import train
+from tests.planners.rewards.test_search import search
+left = int(sys.argv[2])
+def dying(jobs):
+    global left
+    for job in jobs:
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield train(job)
+one = search(sys.argv[1], evaluator=dying)
+one.run()
+print(one.ledger.head)
+"""
+
+
+def test_kill_9_in_the_middle_and_resume_end_at_the_same_ledger(tmp_path):
+    whole = search(tmp_path / "whole")
+    whole.run()
+
+    def go(lives):
+        words = [sys.executable, "-c", KILLED, str(tmp_path / "killed"), str(lives)]
+        return subprocess.run(words, capture_output=True, text=True, env=dict(os.environ))
+
+    assert [go(n).returncode for n in (4, 3)] == [-signal.SIGKILL] * 2
+    assert go(1000).stdout.strip() == whole.ledger.head
+
+
+def test_outcomes_in_any_order_make_the_same_ledger(tmp_path):
+    heads = []
+    for order in (1, -1):
+        one = search(tmp_path / str(order), evaluator=lambda jobs, o=order: evaluate(jobs[::o]))
+        one.run()
+        heads.append(one.ledger.head)
+    assert heads[0] == heads[1]
+
+
+def test_budgets_end_a_search_with_its_best_and_larger_ones_go_on(tmp_path):
+    whole = search(tmp_path / "whole")
+    whole.run()
+    most = int(0.6 * whole.result.steps)
+    short = search(tmp_path / "l", budget=Budget(steps=most))
+    made = short.run()
+    assert "environment steps is spent" in made.stopped
+    assert made.best is not None and 0 < made.steps <= most
+    longer = search(tmp_path / "l", budget=Budget(steps=10 * most))
+    assert not longer.run().stopped
+    assert longer.ledger.head == whole.ledger.head
+
+
+class Costly(GrammarWriter):
+    """Counts tokens as a server would."""
+
+    name = "costly"
+
+    def write(self, context, n):
+        return [replace(r, read=1000, written=500, calls=1) for r in super().write(context, n)]
+
+
+@pytest.mark.parametrize("budget", [Budget(money=0.01), Budget(tokens=7000)])
+def test_money_and_tokens_run_out_between_rounds(tmp_path, budget):
+    budget = replace(budget, price=Price(1.0, 2.0))
+    one = search(tmp_path / "l", replace(SMALL, iterations=9), Costly(), budget=budget)
+    made = one.run()
+    assert "is spent" in made.stopped and made.best is not None
+    assert made.samples == 6
+    assert one.ledger.costs()["reply"]["money"] == pytest.approx(6 * 0.002)
+
+
+class Down(GrammarWriter):
+    name = "down"
+
+    def write(self, context, n):
+        if context.round:
+            raise EnvironmentFault("The model server failed.")
+        return super().write(context, n)
+
+
+def test_a_writer_that_fails_ends_the_search_unless_told_to_fall_back(tmp_path):
+    said = []
+    with pytest.raises(EnvironmentFault, match="server failed"):
+        search(tmp_path / "l", writer=Down()).run()
+    one = search(tmp_path / "l", writer=Down(), fallback=GrammarWriter(), say=said.append)
+    made, head = one.run(), one.ledger.head
+    assert made.samples == 12
+    assert any("Going on with grammar, as told" in line for line in said)
+    again = search(tmp_path / "l", writer=Down(), fallback=GrammarWriter())
+    again.run()
+    assert again.ledger.head == head
+
+
+def test_candidates_whose_training_fails_never_win(tmp_path):
+    def fragile(jobs):
+        for number, outcome in enumerate(evaluate(jobs)):
+            yield replace(outcome, final=1.0, error="NaN in the reward") if number % 2 else outcome
+
+    made = search(tmp_path / "l", evaluator=fragile).run()
+    assert made.best is not None and made.best.outcome is not None and not made.best.outcome.error
+    none = search(
+        tmp_path / "m", evaluator=lambda jobs: (replace(o, error="x") for o in evaluate(jobs))
+    )
+    assert none.run().best is None
+
+
+# ---------------------------------------------------------------- the funnel
+
+
+def outcome(name, steps, final, first=0.0):
+    job = Job("push", POOR, 0, steps)
+    return Outcome(job, ((1, first), (steps, final)), final, 100, {"hover": (0.0,)}, steps)
+
+
+def through(finals, **settings):
+    """Rungs for candidates whose success is given, by their name and steps."""
+    asked, cfg = [], FunnelCfg(9000, **settings)
+
+    def trained(ids, steps):
+        asked.extend((i, steps) for i in ids)
+        return {i: outcome(i, steps, finals(i, steps)) for i in ids}
+
+    rungs = list(halving([f"{i:02d}" for i in range(16)], trained, cfg, {}))
+    return rungs, sum(steps for _, steps in asked) / (16 * cfg.steps)
+
+
+def test_sixteen_candidates_cost_about_a_quarter_of_training_all_and_the_best_is_kept():
+    rungs, share = through(lambda i, steps: int(i) / 20)
+    assert [len(rung.outcomes) for rung in rungs] == [16, 5, 1]
+    assert [rung.steps for rung in rungs] == [1000, 3000, 9000]
+    assert rungs[-1].kept == ("15",)
+    assert share < 0.3
+
+
+def test_while_nobody_succeeds_more_go_on_within_the_share():
+    rungs, share = through(lambda i, steps: 0.9 if i == "00" and steps > 1000 else 0.0)
+    assert not rungs[0].gate and len(rungs[1].outcomes) == 8
+    assert share <= 0.35
+    assert rungs[-1].kept[0] == "00" or "00" not in rungs[1].outcomes
+    late, _ = through(lambda i, steps: 0.9 if i == "15" and steps > 1000 else 0.01 * (i == "15"))
+    assert late[-1].kept == ("15",)  # a late bloomer
+
+
+def test_one_rung_trains_all_in_full():
+    rungs, share = through(lambda i, steps: int(i) / 20, rungs=1)
+    assert share == 1 and rungs[0].kept[0] == "15"
+
+
+def test_the_gate_opens_above_the_floor_and_not_at_it():
+    assert competent([outcome("a", 9, 0.3), outcome("b", 9, 0.0)])
+    assert not competent([outcome("a", 9, 0.01)])
+    assert not competent([outcome("a", 9, 0.3, first=0.28)])
+    assert not competent([])
+
+
+def test_the_screen_tells_rewards_that_rank_failures_above_successes():
+    rng = np.random.default_rng(0)
+    done = rng.random(60) < 0.5
+    gap = np.where(done, 0.05, 0.4)[:, None, None] + 0.1 * rng.random((60, 10, 1))
+    states = {"puck": np.concatenate([gap, 0 * gap], -1)}
+    for name in ("hand", "goal", "action"):
+        states[name] = np.zeros((60, 10, 2))
+    bank = Bank(states, done)
+
+    def screened(sign):
+        source = f"def d(s):\n    return {sign}norm(s.puck - s.goal)\n"
+        return screen(compile_program(Program((Term("d", source, 1.0),)), BRIEF), bank)
+
+    assert bank.tells
+    assert screened("-") == (1.0, False)
+    assert screened("") == (0.0, True)
+    noise = rng.normal(size=400)
+    assert auroc(noise, rng.random(400) < 0.5) == pytest.approx(0.5, abs=0.1)
+    assert auroc(np.zeros(10), np.arange(10) < 5) == 0.5
+
+
+def test_screened_candidates_are_not_trained(tmp_path):
+    done = np.arange(40) < 20
+    start = np.where(done, 1.0, 0.0)[:, None, None] * np.ones((40, 5, 2))
+    states = {"puck": start, "goal": 0 * start, "hand": start + 0.3, "action": 0 * start}
+    made = search(tmp_path / "l", bank=Bank(states, done))  # here far from the goal succeeds
+    made.run()
+    dropped = {e["id"] for e in made.ledger.entries("screen") if e["dropped"]}
+    trained = {e["id"] for e in made.ledger.entries("trained")}
+    assert dropped and not dropped & trained
