@@ -83,6 +83,8 @@ class TrainCfg:
     """Make a skill of this Stable-Baselines3 PPO file in place of training one."""
     trust_pickle: bool = False
     """Open --weights although that runs code which the file holds."""
+    reward: Path | None = None
+    """Train with this reward program in place of the task's own: a file, or a search's <run>/best."""
     algo: Literal["", "ppo", "sac", "sac-her", "tqc", "tqc-her"] = ""
     """Of Stable-Baselines3; PPO for our skills, sac-her for a task of gymnasium-robotics."""
 
@@ -97,6 +99,10 @@ def run(cfg: TrainCfg) -> int:
     cli.check_range("seed", cfg.seed, *cli.SEEDS)
     cli.check_range("steps", cfg.steps, 0)
     cli.check_range("num-envs", cfg.num_envs, 0)
+    if cfg.reward is not None:
+        from embodied.train_reward import train_reward
+
+        return train_reward(cfg)
     from embodied.train_field import is_field_task, train_field
 
     if is_field_task(cfg.family):

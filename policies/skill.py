@@ -49,6 +49,9 @@ class Training(BaseModel):
     seed: int
     hardware: str
     versions: dict[str, str]
+    reward: dict[str, Any] | None = None
+    """The reward program it was trained with: its terms, hash and the walls it ran behind; None is the
+    task's own reward."""
 
 
 class SkillCard(BaseModel):

@@ -90,7 +90,7 @@ def train(
         keeper.checkpoint()
     minutes = keeper.minutes()
     say(f"trained {model.num_timesteps:,} steps in {minutes:.1f} min")
-    made = _provenance(cfg, command, model.num_timesteps, minutes)
+    made = provenance(cfg, command, model.num_timesteps, minutes)
     return release(cfg, mean_of_ppo(model.policy), made, folder / "skill", say)
 
 
@@ -116,7 +116,7 @@ def adopt(
             f"{task.obs_dim}, {task.act_dim} and ELU."  # type: ignore[attr-defined]
         )
     return release(
-        cfg, net, _provenance(cfg, command, model.num_timesteps, 0.0), folder / "skill", say
+        cfg, net, provenance(cfg, command, model.num_timesteps, 0.0), folder / "skill", say
     )
 
 
@@ -209,7 +209,7 @@ def needed(cfg: TrainerCfg) -> dict[str, Path]:
     return {name: cfg.skills[name] for name in names}
 
 
-def _provenance(cfg: TrainerCfg, command: str, steps: int, minutes: float) -> Training:
+def provenance(cfg: TrainerCfg, command: str, steps: int, minutes: float) -> Training:
     return Training(
         command=command,
         steps=steps,

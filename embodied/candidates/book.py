@@ -39,6 +39,9 @@ class Book:
             ProgramError: a term fails, or is not finite in a state that the training reached.
         """
         terms = self.compiled.weighted(view)
+        known = torch.stack([value.isfinite().all(-1) for value in view.values()]).all(0)
+        if not bool(known.all()):  # a simulation broke; that is not the program's fault
+            terms = {name: value.masked_fill(~known, 0.0) for name, value in terms.items()}
         values = torch.stack([terms[name] for name in self.names])  # (terms, N)
         if not bool((values.abs() <= LARGE).all()):  # NaN compares false
             bad = self.names[int((~(values.abs() <= LARGE)).any(1).nonzero()[0])]

@@ -42,14 +42,14 @@ def _name_glfw() -> None:
         os.environ.setdefault("PYGLFW_LIBRARY", str(library))
 
 
-def run(
+def train(
     job: Job,
     limits: Limits | None = None,
     required: Sequence[str] = (),
     work: str = WORK,
     path: Sequence[Path] = (),
-) -> Outcome:
-    """Train a job's program in a sandbox and judge its policy. A failure is told in `Outcome.error`.
+) -> tuple[Any, str]:
+    """Train a job's program in a sandbox: what it says it made (`training.Trained.plain`), and the walls.
 
     Args:
         limits: of the child; by default as long as the job can reasonably take.
@@ -59,15 +59,29 @@ def run(
     Raises:
         ProgramError: the program does not compile: nothing was run.
         UsageError: there is no such task.
+        SandboxError: the child was stopped or failed.
         EnvironmentFault: a required wall is not to be had here.
     """
-    compiled = compile_program(job.program, brief(job.task))
+    compile_program(job.program, brief(job.task))
     limits = limits or Limits(seconds=START + PER_STEP * job.steps)
+    answer = run_sandboxed(work, job.plain(), limits, path=path, required=required)
+    return answer.value, f"AST allow-list, {answer.isolation}"
+
+
+def run(job: Job, **settings: Any) -> Outcome:
+    """Train a job's program in a sandbox and judge its policy. A failure is told in `Outcome.error`.
+
+    Args:
+        settings: see `train`.
+
+    Raises:
+        ProgramError, UsageError, EnvironmentFault: see `train`.
+    """
+    compiled = compile_program(job.program, brief(job.task))
     isolation = "stopped before it answered"
     try:
-        answer = run_sandboxed(work, job.plain(), limits, path=path, required=required)
-        isolation = f"AST allow-list, {answer.isolation}"
-        return training.outcome(job, answer.value, isolation)
+        found, isolation = train(job, **settings)
+        return training.outcome(job, found, isolation)
     except EnvironmentFault:
         raise
     except SandboxError as error:
