@@ -45,11 +45,11 @@ class Outside:
         return self.folder / "secret"
 
     def attack(self, attack: Attack) -> tuple[str, str]:
-        limits = Limits(seconds=60, mapped=1024 * MIB, answer=MIB)
+        limits = Limits(seconds=240, mapped=1024 * MIB, answer=MIB)
         if attack.wall == "deadline":
             limits = Limits(seconds=4, mapped=1024 * MIB)
         if attack.wall == "watch over its memory":
-            limits = Limits(seconds=60, memory=256 * MIB)
+            limits = Limits(seconds=240, memory=256 * MIB)
         request = {
             "source": attack.source,
             "SECRET": str(self.secret),

@@ -6,9 +6,11 @@ It reads one request, closes every wall behind itself, and only then imports wha
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,17 +28,14 @@ _SYSTEM = (
 
 def enter(scratch: Path, limits: Limits, read: list[str]) -> list[str]:
     """Close the walls; returns which of them are in force."""
-    with contextlib.suppress(
-        OSError
-    ):  # if memory runs out after all, this process is the one to go
+    with contextlib.suppress(OSError):  # if memory runs out after all, this one is to go
         Path("/proc/self/oom_score_adj").write_text("1000")
     limits.close()
     walls = ["own process", "scrubbed environment", "rlimits"]
     files = [Path(name) for name in (*_SYSTEM, sys.prefix, sys.base_prefix, *read)]
     roots = [Path(name) for name in sys.path if name]
-    # no_new_privs has to stand before Landlock; `install` sets it again
     if seccomp.supported():
-        _no_new_privileges()
+        _bind_to_parent()
     abi = landlock.restrict(files, roots, [scratch, Path("/dev/null")])
     if abi:
         walls.append(f"Landlock {abi}")
@@ -45,10 +44,11 @@ def enter(scratch: Path, limits: Limits, read: list[str]) -> list[str]:
     return walls
 
 
-def _no_new_privileges() -> None:
-    import ctypes
-
-    ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
+def _bind_to_parent() -> None:
+    """Die with the parent; and give up privileges for good, without which Landlock is not to be had."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(1, int(signal.SIGKILL), 0, 0, 0)  # PR_SET_PDEATHSIG
+    libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
 
 
 def main() -> None:
