@@ -109,6 +109,8 @@ def halving(
     for rung in range(cfg.rungs):
         if not alive:
             return
+        if len(alive) == 1 and rung < cfg.rungs - 1:
+            continue  # nothing to choose between: straight to the full training
         steps = cfg.at(rung)
         outcomes = train(alive, steps)
         spent += steps * len(alive)

@@ -1,0 +1,340 @@
+"""The search as a command: flags in, a run folder out; the same flags go on where it was killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+import yaml
+
+from embodied import cli, outputs
+from embodied.errors import EmbodiedError, UsageError
+
+if TYPE_CHECKING:
+    from embodied.eureka.prefer import Chosen
+    from planners.rewards.job import Outcome
+    from planners.rewards.program import Program
+    from planners.rewards.search import Budget, Result, Search, SearchCfg
+    from planners.rewards.views import Brief
+    from planners.rewards.writers import Writer
+
+RESULT, LEDGER = "results.json", "ledger.sqlite"
+UNSEEN = 10_000  # added to the seed: the seeds that the winner is reported on, which no search saw
+# what may differ between two calls of one search
+FREE = (
+    "out",
+    "workers",
+    "ray",
+    "budget",
+    "token_budget",
+    "step_budget",
+    "price",
+    "fallback",
+    "fresh",
+)
+
+
+@dataclass(frozen=True)
+class EurekaCfg:
+    """Search a reward for a task: write, check, train, reflect, rewrite."""
+
+    task: Annotated[str, tyro.conf.Positional]
+    """One of our skills, or a task of gymnasium-robotics, such as FetchPush-v4."""
+    llm: str = "grammar"
+    """Who writes: grammar (built in, offline), hf:<id or folder>, openai:<model>@<base URL>."""
+    fallback: Literal["grammar"] | None = None
+    """Who goes on writing when the model server fails; without it the search stops there."""
+    samples: int = 16
+    """Rewards a round."""
+    iterations: int = 5
+    """Rounds."""
+    steps: int = 0
+    """Environment steps of a full training; 0 takes the task's own."""
+    start: Path | None = None
+    """A reward to begin with (reward.json), which is trained first and reflected on."""
+    control: bool = False
+    """Best of all samples without reflection, at the same number of steps."""
+    exhaustive: bool = False
+    """Train every candidate in full, without halving."""
+    prefer: Path | None = None
+    """Choices between rollouts (JSONL: left, right, choice) that the winner's weights are fitted to."""
+    workers: int = 0
+    """Trainings at a time; 0 takes one a core."""
+    ray: str | None = None
+    """Address of a Ray cluster to train on, in place of this machine; needs the extra [cluster]."""
+    price: tuple[float, float] = (0.0, 0.0)
+    """Money per million tokens, read and written."""
+    budget: float = 0.0
+    """Money to spend at most; 0 is without bound."""
+    token_budget: int = 0
+    """Tokens to spend at most; 0 is without bound."""
+    step_budget: int = 0
+    """Environment steps to spend at most; 0 is without bound."""
+    report_seeds: int = 5
+    """Trainings of the winner on seeds that the search did not see."""
+    seed: int = 0
+    """Of everything random."""
+    out: Path | None = None
+    """Run folder."""
+    fresh: bool = False
+    """Begin anew even if an unfinished search of this kind exists."""
+
+
+def run(cfg: EurekaCfg) -> int:
+    """Carries out the command."""
+    from embodied.candidates import tasks
+
+    check(cfg)
+    brief = tasks.brief(cfg.task)
+    parts = _Parts.load(cfg, brief)  # whatever can be wrong is, before there is a folder
+    folder = _folder(cfg)
+    said = _Said(folder)
+    search = _search(cfg, folder, parts, said)
+    said(f"run folder: {folder}")
+    said(
+        f"{cfg.task}: rewards by {parts.writer.name}, {search.cfg.funnel.steps:,} steps a full training"
+    )
+    try:
+        result = search.run()
+    except EmbodiedError:
+        _finish(cfg, folder, search, search.result, said)
+        said("Nothing is lost: the same command goes on from here.")
+        raise
+    return _finish(cfg, folder, search, result, said)
+
+
+def check(cfg: EurekaCfg) -> None:
+    """Refuses numbers that make no sense.
+
+    Raises:
+        UsageError: which ones, and what would.
+    """
+    cli.check_range("seed", cfg.seed, *cli.SEEDS)
+    for flag in ("samples", "iterations"):
+        cli.check_range(flag, getattr(cfg, flag), 1)
+    for flag in ("steps", "workers", "budget", "token_budget", "step_budget", "report_seeds"):
+        cli.check_range(flag.replace("_", "-"), getattr(cfg, flag), 0)
+    if min(cfg.price) < 0:
+        raise UsageError("--price is money per million tokens, read and written: 0 or more.")
+    if cfg.budget and not any(cfg.price):
+        raise UsageError(
+            "--budget is money, and needs --price READ WRITTEN to tell what tokens cost; or bound them "
+            "with --token-budget."
+        )
+
+
+def load_reward(path: Path) -> Program:
+    """A reward from its file, or from the folder that holds it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from planners.rewards.program import Program
+
+    path = path.expanduser()
+    path = path / "reward.json" if path.is_dir() else path
+    try:
+        return Program.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); give a reward.json.") from error
+    except EmbodiedError as error:
+        raise UsageError(f"{path} holds no reward: {error}") from error
+
+
+def settings(cfg: EurekaCfg) -> SearchCfg:
+    """What the flags mean for a search."""
+    from planners.rewards.funnel import FunnelCfg
+    from planners.rewards.search import SearchCfg
+
+    funnel = FunnelCfg(cfg.steps or default_steps(cfg.task), rungs=1 if cfg.exhaustive else 3)
+    return SearchCfg(funnel, cfg.samples, cfg.iterations, cfg.seed, reflect=not cfg.control)
+
+
+def default_steps(task: str) -> int:
+    """Environment steps of a full training, where nobody says otherwise."""
+    from embodied.tasks import registry
+
+    known = registry.families()
+    if task in known:
+        return known[task].steps // 3  # enough to tell rewards apart
+    return 20_000 if "Reach" in task else 100_000
+
+
+def checked(brief: Brief) -> Any:
+    """What is wrong with a program for a task, one sentence each."""
+    from planners.rewards.checks import check as diagnose
+
+    return lambda program: [str(problem) for problem in diagnose(program, brief).problems]
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a search is made of, besides its settings."""
+
+    brief: Brief
+    writer: Writer
+    fallback: Writer | None
+    start: Program | None
+    chosen: Chosen | None
+    evaluate: Any
+
+    @classmethod
+    def load(cls, cfg: EurekaCfg, brief: Brief) -> _Parts:
+        """Raises UsageError or EnvironmentFault where one of them cannot be had."""
+        from embodied.eureka.prefer import Chosen
+        from embodied.eureka.training import evaluator
+        from planners.rewards.writers import load_writer
+
+        start = load_reward(cfg.start) if cfg.start else None
+        problems = checked(brief)(start) if start else []
+        if problems:
+            raise UsageError(f"--start {cfg.start} cannot be trained with: {problems[0]}")
+        chosen = Chosen.load(cfg.prefer, brief) if cfg.prefer else None
+        fallback = load_writer(cfg.fallback) if cfg.fallback else None
+        return cls(
+            brief, load_writer(cfg.llm), fallback, start, chosen, evaluator(cfg.workers, cfg.ray)
+        )
+
+
+def _search(cfg: EurekaCfg, folder: Path, parts: _Parts, say: Any) -> Search:
+    from planners.rewards.ledger import Ledger
+    from planners.rewards.search import Search
+
+    chosen, prefer = parts.chosen, None
+    if chosen is not None:
+        prefer = (chosen.plain(), partial(chosen.reweighted, folder, cfg.seed, say))
+    return Search(
+        settings(cfg), parts.brief, parts.writer, parts.evaluate, Ledger(folder / LEDGER),
+        checked(parts.brief), parts.start, budget=_budget(cfg), fallback=parts.fallback,
+        prefer=prefer, say=say,
+    )  # fmt: skip
+
+
+def _budget(cfg: EurekaCfg) -> Budget:
+    from planners.rewards.asking import Price
+    from planners.rewards.search import Budget
+
+    return Budget(cfg.budget, cfg.token_budget, cfg.step_budget, Price(*cfg.price))
+
+
+def _finish(cfg: EurekaCfg, folder: Path, search: Search, result: Result, say: Any) -> int:
+    """Report the winner on fresh seeds, and write what the run leaves. 1 if nothing was found."""
+    from embodied.eureka.page import render
+
+    best, fresh = result.best, []
+    if best is not None and cfg.report_seeds and not result.stopped and result.finished:
+        say(f"winner {best.id}: {cfg.report_seeds} trainings on seeds that the search did not see")
+        seeds = [cfg.seed + UNSEEN + i for i in range(cfg.report_seeds)]
+        fresh = search.trials.run([best.program] * len(seeds), seeds, result.full)
+    summary = summarise(result, fresh, search)
+    if best is not None:
+        (folder / "best").mkdir(exist_ok=True)
+        outputs.write_text(folder / "best" / "reward.json", best.program.json())
+    search.ledger.export(folder / "ledger.jsonl")
+    outputs.write_json(folder / RESULT, summary)
+    say(told(summary))
+    say(f"report: {render(folder)}")
+    return 0 if best is not None else 1
+
+
+def summarise(result: Result, fresh: Sequence[Outcome], search: Search) -> dict[str, Any]:
+    """The run's figures as plain values."""
+    from planners.rewards.stats import bootstrap
+
+    best = result.best
+    finals = [outcome.final for outcome in fresh if not outcome.error]
+    return {
+        "task": search.brief.task,
+        "writer": search.writer.name,
+        "best": best and best.id,
+        "success": best.outcome.final if best and best.outcome else None,
+        "fresh": {
+            "seeds": [outcome.job.seed for outcome in fresh],
+            "success": finals,
+            "curves": [outcome.success for outcome in fresh],
+            "mean": sum(finals) / len(finals) if finals else None,
+            "interval": bootstrap(finals) if len(finals) > 1 else None,
+        },
+        "samples": result.samples,
+        "executable": {"first try": result.first_try, "after repair": result.repaired},
+        "env_steps": result.steps,
+        "costs": search.ledger.costs(),
+        "stopped": result.stopped,
+        "finished": result.finished,
+        "ledger": search.ledger.head,
+        "isolation": sorted({c.outcome.isolation for c in result.candidates if c.outcome}),
+    }
+
+
+def told(summary: dict[str, Any]) -> str:
+    """The figures in a few lines."""
+    n, tried = summary["samples"], summary["executable"]
+    whole = tried["first try"] + tried["after repair"]
+    lines = [f"executable: {tried['first try']} of {n} at once, {whole} after repair"]
+    if summary["best"]:
+        lines.append(f"best: {summary['best']}, success {summary['success']:.0%} while searching")
+    fresh = summary["fresh"]
+    if fresh["interval"]:
+        low, high = fresh["interval"]
+        lines.append(
+            f"on {len(fresh['success'])} fresh seeds: {fresh['mean']:.1%} (95 %: {low:.1%} to {high:.1%})"
+        )
+    spent = summary["costs"].get("reply", {})
+    lines.append(
+        f"spent: {summary['env_steps']:,} environment steps, {spent.get('requests', 0):.0f} requests, "
+        f"{spent.get('read', 0) + spent.get('written', 0):,.0f} tokens, {spent.get('money', 0):.4g} money"
+    )
+    lines.append(f"isolation: {'; '.join(summary['isolation']) or 'nothing was trained'}")
+    return "\n".join(lines)
+
+
+class _Said:
+    """Prints lines, and keeps them in the run folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "log.txt"
+
+    def __call__(self, text: str) -> None:
+        print(text, flush=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+
+def _folder(cfg: EurekaCfg) -> Path:
+    """The folder of an unfinished search of the same kind, or a new one."""
+    config = {k: v for k, v in outputs.plain(cfg).items() if k not in FREE}
+    if cfg.out is None and not cfg.fresh:
+        for held in sorted(Path("outputs/eureka").glob("*/*"), reverse=True):
+            if _config(held) == config and not _finished(held):
+                return held
+    folder = outputs.new_run_folder("eureka", cfg.task, cfg.out, resume=True)
+    held = _config(folder)
+    if held is not None and held != config:
+        changed = next(k for k in [*config, *held] if config.get(k) != held.get(k))
+        raise UsageError(
+            f"{folder} holds another search: its {changed} is {held.get(changed)}, not "
+            f"{config.get(changed)}; give --out another folder."
+        )
+    if held is None:
+        outputs.describe_run(folder, config)
+    return folder
+
+
+def _config(folder: Path) -> dict[str, Any] | None:
+    try:
+        held = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    return held if isinstance(held, dict) else None
+
+
+def _finished(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / RESULT).read_text(encoding="utf-8"))["finished"])
+    except (OSError, ValueError, KeyError):
+        return False

@@ -1,0 +1,152 @@
+"""The report of a search: one page that opens without a server, made from the ledger alone.
+
+Lineage, code and what changed in it, learning curves, shares of the terms, every prompt, hashes, seeds and
+the isolation in force. All of it is data: escaped, and a policy in the page forbids scripts and network.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from embodied.outputs import write_text
+from embodied.text import printable
+from planners.rewards.ledger import Ledger
+from planners.rewards.program import Program
+
+WIDTH, HEIGHT = 400, 240  # of a plot's area, SVG units
+
+
+def render(folder: Path) -> Path:
+    """Write `report.html` into a run folder and return its path.
+
+    Raises:
+        UsageError: the folder's ledger was changed.
+        EnvironmentFault: the page cannot be written.
+    """
+    ledger = Ledger(folder / "ledger.sqlite")
+    summary = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )  # fmt: skip
+    templates = files("embodied") / "templates"
+    page = environment.from_string((templates / "eureka.html.j2").read_text(encoding="utf-8"))
+    text = page.render(
+        **view(ledger.entries(), summary),
+        command=_read(folder / "command.txt"),
+        system=_read(folder / "system.json"),
+        folder=str(folder),
+        style=Markup((templates / "report.css").read_text(encoding="utf-8")),
+    )
+    ledger.close()
+    path = folder / "report.html"
+    write_text(path, text)
+    return path
+
+
+def view(entries: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page shows, as texts and as points in the plots' coordinates."""
+    search = next((e for e in entries if e["kind"] == "search"), {})
+    programs = {
+        e["id"]: Program.from_plain(e["program"]) for e in entries if e["kind"] == "candidate"
+    }
+    rows = [_row(e, entries, programs) for e in entries if e["kind"] == "candidate"]
+    best = next((row for row in rows if row["id"] == summary["best"]), None)
+    first = next((row for row in rows if row["id"] == "start"), None)
+    return {
+        "summary": summary,
+        "settings": search.get("settings", {}),
+        "rows": rows,
+        "best": best,
+        "curves": [_line(row, tone) for row, tone in ((first, "aff"), (best, "lm")) if row],
+        "band": band(summary["fresh"].get("curves", [])),
+        "unusable": [e for e in entries if e["kind"] == "unusable"],
+        "asked": [e for e in entries if e["kind"] == "asked"],
+        "width": WIDTH,
+        "height": HEIGHT,
+    }
+
+
+def _row(
+    entry: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], programs: Mapping[str, Program]
+) -> dict[str, Any]:
+    """One candidate: its longest training, what became of it, and what changed from its parent."""
+    id = entry["id"]
+    trained = [e for e in entries if e["kind"] == "trained" and e["id"] == id]
+    screened = next((e for e in entries if e["kind"] == "screen" and e["id"] == id), None)
+    twin = next((e["of"] for e in entries if e["kind"] == "twin" and e["id"] == id), None)
+    parent = next((p for p in entry["parents"] if p in programs), None)
+    last = trained[-1] if trained else None
+    return {
+        **entry,
+        "code": programs[id].text(),
+        "parent": parent,
+        "diff": difference(programs[parent], programs[id]) if parent else "",
+        "steps": last["steps"] if last else 0,
+        "final": last["final"] if last else None,
+        "error": last["error"] if last else "",
+        "success": last["reflection"]["success"] if last else [],
+        "shares": _shares(last["reflection"]["terms"]) if last else [],
+        "alarms": [alarm["text"] for alarm in last["reflection"]["alarms"]] if last else [],
+        "reflection": last["text"] if last else "",
+        "auc": screened["auc"] if screened else None,
+        "fate": _fate(last, screened, twin),
+    }
+
+
+def _fate(
+    last: Mapping[str, Any] | None, screened: Mapping[str, Any] | None, twin: str | None
+) -> str:
+    if twin is not None:
+        return f"same as {twin}"
+    if screened is not None and screened["dropped"]:
+        return "dropped by the offline screen"
+    return f"{last['steps']:,} steps" if last else "not trained"
+
+
+def difference(before: Program, after: Program) -> str:
+    """What changed from one program to another, as a unified diff without its header."""
+    one, other = before.text().splitlines(), after.text().splitlines()
+    return "\n".join(list(difflib.unified_diff(one, other, lineterm="", n=1))[2:])
+
+
+def band(curves: Sequence[Sequence[Sequence[float]]]) -> dict[str, str]:
+    """Mean over the seeds, and the band between the lowest and the highest, as points."""
+    known = [np.array([rate for _, rate in curve]) for curve in curves if len(curve) > 1]
+    if len(known) < 2:
+        return {}
+    at = np.linspace(0, 1, 10)
+    drawn = np.stack([np.interp(at, np.linspace(0, 1, len(curve)), curve) for curve in known])
+    low, high = list(zip(at, drawn.min(0), strict=True)), list(zip(at, drawn.max(0), strict=True))
+    mean = list(zip(at, drawn.mean(0), strict=True))
+    return {"area": _points([*low, *reversed(high)]), "mean": _points(mean)}
+
+
+def _line(row: Mapping[str, Any], tone: str) -> dict[str, str]:
+    values = row["success"] or [0.0]
+    at = np.linspace(0, 1, len(values))
+    return {"id": row["id"], "tone": tone, "points": _points(list(zip(at, values, strict=True)))}
+
+
+def _points(pairs: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{WIDTH * x:.1f},{HEIGHT * (1 - y):.1f}" for x, y in pairs)
+
+
+def _shares(terms: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
+    return [(term["name"], term["share"]) for term in terms]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

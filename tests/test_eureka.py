@@ -1,0 +1,152 @@
+"""The command: a run folder that is resumed and reproduced, and what it refuses.
+
+Over the tests' small task and its real learner, since loading a simulator for every candidate takes long.
+"""
+
+import json
+
+import numpy as np
+import pytest
+
+from embodied import eureka
+from embodied.candidates import tasks
+from embodied.errors import UsageError
+from embodied.eureka import training
+from embodied.eureka.command import load_reward
+from embodied.eureka.prefer import Chosen
+from planners.rewards.ledger import Ledger
+from planners.rewards.program import Program
+from tests.planners.rewards import push
+from tests.planners.rewards.push import BRIEF, POOR
+
+TINY = ["--samples", "3", "--iterations", "2", "--steps", str(6 * push.PER_ROUND), "--workers", "2"]
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The small task of the tests, with its real learner, in place of the simulators."""
+    monkeypatch.setattr(tasks, "brief", lambda task: push.BRIEF)
+    monkeypatch.setattr(training, "train", push.train)
+
+
+def test_a_search_leaves_its_folder_replays_and_any_cell_is_trained_again(quick, tmp_path, capsys):
+    out = tmp_path / "run"
+    words = ["push", *TINY, "--report-seeds", "2", "--out", str(out)]
+    assert eureka.main(words) == 0
+    said = capsys.readouterr().out
+    assert "executable: 6 of 6 at once" in said and "on 2 fresh seeds" in said
+    for name in ("ledger.jsonl", "results.json", "report.html", "config.yaml", "log.txt"):
+        assert (out / name).is_file(), name
+    summary = json.loads((out / "results.json").read_text())
+    assert summary["finished"] and summary["fresh"]["seeds"] == [10_000, 10_001]
+    best = Program.from_json((out / "best" / "reward.json").read_text())
+    head, spent = Ledger(out / "ledger.sqlite").head, Ledger(out / "ledger.sqlite").costs()
+    assert eureka.main(words) == 0  # all is kept: nothing is trained
+    assert (Ledger(out / "ledger.sqlite").head, Ledger(out / "ledger.sqlite").costs()) == (
+        head,
+        spent,
+    )
+    capsys.readouterr()
+    for cell in ("best", "r1s01"):
+        assert eureka.main(["reproduce", str(out), cell]) == 0
+        assert "the same" in capsys.readouterr().out
+    assert eureka.main(["reproduce", str(out), "r9s01"]) == 2
+    assert "there is r" in capsys.readouterr().err
+    assert eureka.main([*words, "--samples", "4"]) == 2
+    assert "holds another search: its samples is 3, not 4" in capsys.readouterr().err
+    assert load_reward(out / "best") == best
+
+
+def test_the_same_command_goes_on_with_its_own_unfinished_search(
+    quick, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    words = ["push", *TINY, "--report-seeds", "0"]
+    assert eureka.main([*words, "--step-budget", str(10 * push.PER_ROUND)]) == 0
+    assert "environment steps is spent" in capsys.readouterr().out
+    assert eureka.main(words) == 0
+    folders = list((tmp_path / "outputs" / "eureka").glob("*/*"))
+    assert len(folders) == 1
+    assert json.loads((folders[0] / "results.json").read_text())["finished"]
+    assert eureka.main(words) == 0  # finished: a new one
+    assert len(list((tmp_path / "outputs" / "eureka").glob("*/*"))) == 2
+
+
+def test_a_server_that_is_down_stops_it_or_it_falls_back_as_told(quick, tmp_path, capsys):
+    down = [
+        "push",
+        *TINY,
+        "--report-seeds",
+        "0",
+        "--llm",
+        "openai:tiny@http://127.0.0.1:9/v1?tries=1",
+    ]
+    assert eureka.main([*down, "--out", str(tmp_path / "a")]) == 3
+    said = capsys.readouterr()
+    assert "model server" in said.err and "the same command goes on" in said.out
+    assert (tmp_path / "a" / "report.html").is_file()
+    assert eureka.main([*down, "--out", str(tmp_path / "b"), "--fallback", "grammar"]) == 0
+    assert "Going on with grammar, as told" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["FetchPsuh-v4"], "FetchPush-v4"),
+        (["FetchReach-v4", "--llm", "gpt"], "writes no rewards"),
+        (["FetchReach-v4", "--samples", "0"], "--samples must be at least 1"),
+        (["FetchReach-v4", "--budget", "3"], "needs --price"),
+        (["FetchReach-v4", "--start", "nowhere.json"], "cannot be read"),
+        (["FetchReach-v4", "--prefer", "nowhere.jsonl"], "cannot be read"),
+        (["reproduce", "nowhere", "best"], "holds no search"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_written(
+    tmp_path, monkeypatch, capsys, words, said
+):
+    monkeypatch.chdir(tmp_path)
+    assert eureka.main(words) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_start_that_cannot_be_trained_with_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "reward.json"
+    for source, said in (("return 1.0", "reads no signal"), ("return s.nothing", "unknown name"),
+                         ("return 1 / (0 * norm(s.goal_position))", "not finite"),
+                         ("return 1e9 * norm(s.goal_position)", "unbounded")):  # fmt: skip
+        terms = [{"name": "bad", "source": f"def bad(s):\n    {source}", "weight": 1.0}]
+        path.write_text(json.dumps({"terms": terms}))
+        assert eureka.main(["FetchReach-v4", "--start", str(path)]) == 2
+        assert said in capsys.readouterr().err
+    path.write_text("{}")
+    assert eureka.main(["FetchReach-v4", "--start", str(path)]) == 2
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_choices_between_rollouts_weigh_terms_and_ask_on(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "rollouts").mkdir()
+    gaps = {}
+    for i in range(20):
+        state = {name: rng.normal(0, 0.3, (15, 2)) for name in BRIEF.sizes}
+        gaps[f"{i:02d}"] = np.linalg.norm(state["hand"] - state["goal"], axis=-1).sum()
+        np.savez(tmp_path / "rollouts" / f"{i:02d}.npz", **state)
+    pairs = [rng.choice(sorted(gaps), 2, replace=False) for _ in range(40)]
+    rows = [
+        {"left": a, "right": b, "choice": "left" if gaps[a] > gaps[b] else "right"}
+        for a, b in pairs
+    ]
+    path = tmp_path / "choices.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    chosen, said = Chosen.load(path, BRIEF), []
+    program = chosen.reweighted(tmp_path, 0, said.append, POOR)
+    assert program.terms[0].weight == pytest.approx(-1.0)  # far from the goal was liked better
+    assert "40 choices; the weights agree with 100%" in said[-1]
+    asked = {frozenset(pair) for pair in pairs}
+    follow = [json.loads(line) for line in (tmp_path / "next_pairs.jsonl").read_text().splitlines()]
+    assert len(follow) == 10 and not asked & {frozenset((r["left"], r["right"])) for r in follow}
+    np.savez(tmp_path / "rollouts" / "00.npz", hand=np.zeros((3, 2)))
+    with pytest.raises(UsageError, match="needs the signal"):
+        Chosen.load(path, BRIEF)
