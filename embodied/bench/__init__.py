@@ -16,6 +16,7 @@ BENCHES = {
     "skills": "measure trained skills and their success heads anew, without training",
     "train": "how fast skills train, against stock Stable-Baselines3",
     "kills": "a training killed at random points against an unbroken one",
+    "rewards": "searched rewards against a task's own, and against drawing at random",
     "calibrate": "fit a language model's temperature on labelled decisions",
 }
 
