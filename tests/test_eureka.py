@@ -96,7 +96,7 @@ def test_a_server_that_is_down_stops_it_or_it_falls_back_as_told(quick, tmp_path
         (["FetchReach-v4", "--llm", "gpt"], "writes no rewards"),
         (["FetchReach-v4", "--samples", "0"], "--samples must be at least 1"),
         (["FetchReach-v4", "--budget", "3"], "needs --price"),
-        (["FetchReach-v4", "--start", "nowhere.json"], "cannot be read"),
+        (["FetchReach-v4", "--start", "nowhere.json"], "There is no reward"),
         (["FetchReach-v4", "--prefer", "nowhere.jsonl"], "cannot be read"),
         (["reproduce", "nowhere", "best"], "holds no search"),
     ],

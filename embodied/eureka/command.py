@@ -129,20 +129,17 @@ def check(cfg: EurekaCfg) -> None:
 
 
 def load_reward(path: Path) -> Program:
-    """A reward from its file, or from the folder that holds it.
+    """A reward from its file, or from the folder of a search.
 
     Raises:
         UsageError: there is none.
     """
-    from planners.rewards.program import Program
+    from embodied.train_reward import read_program
+    from planners.rewards.problems import ProgramError
 
-    path = path.expanduser()
-    path = path / "reward.json" if path.is_dir() else path
     try:
-        return Program.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read ({error}); give a reward.json.") from error
-    except EmbodiedError as error:
+        return read_program(path.expanduser())
+    except ProgramError as error:
         raise UsageError(f"{path} holds no reward: {error}") from error
 
 
