@@ -55,6 +55,15 @@ def test_a_search_leaves_its_folder_replays_and_any_cell_is_trained_again(quick,
     assert eureka.main([*words, "--samples", "4"]) == 2
     assert "holds another search: its samples is 3, not 4" in capsys.readouterr().err
     assert load_reward(out / "best") == best
+    short = [
+        *words[:-2],
+        "--out",
+        str(tmp_path / "short"),
+        "--step-budget",
+        str(summary["env_steps"]),
+    ]
+    assert eureka.main(short) == 0  # enough for the search, and not for the fresh seeds
+    assert "not measured on fresh seeds" in capsys.readouterr().out
 
 
 def test_the_same_command_goes_on_with_its_own_unfinished_search(

@@ -223,11 +223,7 @@ def _finish(cfg: EurekaCfg, folder: Path, search: Search, result: Result, say: A
     """Report the winner on fresh seeds, and write what the run leaves. 1 if nothing was found."""
     from embodied.eureka.page import render
 
-    best, fresh = result.best, []
-    if best is not None and cfg.report_seeds and not result.stopped and result.finished:
-        say(f"winner {best.id}: {cfg.report_seeds} trainings on seeds that the search did not see")
-        seeds = [cfg.seed + UNSEEN + i for i in range(cfg.report_seeds)]
-        fresh = search.trials.run([best.program] * len(seeds), seeds, result.full)
+    best, fresh = result.best, _fresh(cfg, search, result, say)
     summary = summarise(result, fresh, search)
     if best is not None:
         (folder / "best").mkdir(exist_ok=True)
@@ -237,6 +233,23 @@ def _finish(cfg: EurekaCfg, folder: Path, search: Search, result: Result, say: A
     say(told(summary))
     say(f"report: {render(folder)}")
     return 0 if best is not None else 1
+
+
+def _fresh(cfg: EurekaCfg, search: Search, result: Result, say: Any) -> list[Outcome]:
+    """Trainings of the winner on seeds that the search did not see; none if they cannot be paid for."""
+    from planners.rewards.trials import BudgetSpent
+
+    if result.best is None or not cfg.report_seeds or not result.finished:
+        return []
+    say(
+        f"winner {result.best.id}: {cfg.report_seeds} trainings on seeds that the search did not see"
+    )
+    seeds = [cfg.seed + UNSEEN + i for i in range(cfg.report_seeds)]
+    try:
+        return search.trials.run([result.best.program] * len(seeds), seeds, result.full)
+    except BudgetSpent as spent:
+        say(f"{spent} The winner is not measured on fresh seeds.")
+        return []
 
 
 def summarise(result: Result, fresh: Sequence[Outcome], search: Search) -> dict[str, Any]:
