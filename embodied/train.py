@@ -6,6 +6,7 @@ command goes on with its own latest unfinished training, unless --fresh or --out
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import sys
 from collections.abc import Iterator
@@ -87,6 +88,8 @@ class TrainCfg:
     """Train with this reward program in place of the task's own: a file, or a search's <run>/best."""
     algo: Literal["", "ppo", "sac", "sac-her", "tqc", "tqc-her"] = ""
     """Of Stable-Baselines3; PPO for our skills, sac-her for a task of gymnasium-robotics."""
+    randomise: bool = True
+    """Vary physics, senses and latency from episode to episode, so that the skill bears more."""
 
 
 def run(cfg: TrainCfg) -> int:
@@ -115,6 +118,7 @@ def run(cfg: TrainCfg) -> int:
         from embodied.train_all import train_all
 
         return train_all(cfg)
+    from embodied.tasks.randomise import NONE, RandomiseCfg
     from policies.library import SHIPPED
     from policies.trainer import TrainerCfg
 
@@ -123,7 +127,10 @@ def run(cfg: TrainCfg) -> int:
             f"Opening {cfg.weights} runs code that it holds; add --trust-pickle if you trust it."
         )
     skills = {"pick": cfg.pick or SHIPPED / "pick"}
-    settings = TrainerCfg(cfg.family, seed=cfg.seed, skills=skills, **settings_of(cfg))
+    randomise = RandomiseCfg() if cfg.randomise else NONE
+    settings = TrainerCfg(
+        cfg.family, seed=cfg.seed, randomise=randomise, skills=skills, **settings_of(cfg)
+    )
     folder = run_folder(cfg, _config(cfg, settings))
     if finished(folder):
         print("this training is finished; give --out another folder to train anew")
@@ -189,6 +196,7 @@ def _config(cfg: TrainCfg, settings: TrainerCfg) -> dict[str, object]:
         name: read_card(folder).sha256[POLICY][:16] for name, folder in needed(settings).items()
     }
     config = {"family": cfg.family, "preset": cfg.preset, "seed": cfg.seed, "steps": steps, **used}
+    config["randomise"] = dataclasses.asdict(settings.randomise)
     if cfg.weights is not None:
         config["weights"] = str(cfg.weights)
     return config | chosen(cfg)
@@ -238,6 +246,8 @@ def command_of(cfg: TrainCfg) -> str:
         words += ["--weights", str(cfg.weights), "--trust-pickle"]
     if cfg.algo:
         words += ["--algo", cfg.algo]
+    if not cfg.randomise:
+        words += ["--no-randomise"]
     if cfg.pick:
         words += ["--pick", str(cfg.pick)]
     return shlex.join(words)

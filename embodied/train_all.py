@@ -32,7 +32,7 @@ def train_all(cfg: train.TrainCfg) -> int:
         raise UsageError("'all' trains its own pick; leave --pick out.")
     families = registry.families()
     config = {"family": "all", "preset": cfg.preset, "seed": cfg.seed, "steps": cfg.steps}
-    config |= train.chosen(cfg)
+    config |= train.chosen(cfg) | {"randomise": cfg.randomise}
     folder = train.run_folder(cfg, config)
     names = order({name: family.needs for name, family in families.items()})
     for name in names:

@@ -18,9 +18,9 @@ import torch
 from embodied.tasks.base import Goal
 from embodied.tasks.drawer import DrawerGoal, facing, handle_now, missing
 from embodied.world.grasp import STAND
-from embodied.world.predicates import bottom, held, object_in_base, pick_out
+from embodied.world.predicates import bottom, heading, held, object_in_base, pick_out
 from embodied.world.robot import REST_TCP
-from embodied.world.state import State, quat_up, quat_yaw, to_base
+from embodied.world.state import State, quat_up, to_base
 
 PICK_FEATURES, PLACE_FEATURES, DRAWER_FEATURES = 41, 57, 24
 _COUNTER = 0.75  # m, a usual height of surfaces: heights are given relative to it
@@ -118,9 +118,9 @@ def _object(state: State, goal: Goal, covered: torch.Tensor) -> torch.Tensor:
     centre = object_in_base(state, index)
     under = bottom(state, index, goal.half)
     grip = centre - state.tcp_pos
-    # a box's heading counts modulo a half turn; round things have none
-    yaw = 2 * (quat_yaw(pick_out(state.object_quat, index)) - state.base_pose[:, 2])
-    box = goal.shape[:, 2]
+    # a heading counts modulo a half turn; round things have none
+    towards, oblong = heading(state, index, goal.half)
+    yaw, box = 2 * (towards - state.base_pose[:, 2]), oblong.float()
     columns = [
         _where(centre),
         (grip * 4).clamp(-3, 3),

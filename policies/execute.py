@@ -23,7 +23,7 @@ from policies.skill import Skill
 
 OnStep = Callable[[float], None]
 """Called after every control step with the seconds since the skill began."""
-_PATIENCE = 1.5  # of the training horizon: a kitchen is allowed more time than an episode
+PATIENCE = 1.5  # of the training horizon: a kitchen is allowed more time than an episode
 _WITHDRAW = 40  # control steps
 _WAIT, _CRAWL = (
     50,
@@ -93,7 +93,7 @@ class Executor:
             goal = goal.beside(person)
         carried = kitchen.holding()
         confirmed = waited = 0
-        for step in range(1, int(navigate.NavigateTask.horizon * _PATIENCE) + 1):
+        for step in range(1, int(navigate.NavigateTask.horizon * PATIENCE) + 1):
             action = skill.act(navigate.observe(kitchen.state, goal))
             velocity = kitchen.control.velocity
             command = navigate.command(kitchen.state, action, goal, velocity)
@@ -120,7 +120,7 @@ class Executor:
         kitchen, confirmed, reason = self.kitchen, 0, "ran out of time"
         skill = self.skills[family]
         step = 0
-        for step in range(1, int(horizon * _PATIENCE) + 1):
+        for step in range(1, int(horizon * PATIENCE) + 1):
             obs = task.observe(kitchen.state, goal, kitchen.control)  # type: ignore[attr-defined]
             kitchen.control.move_arm(skill.act(obs), kitchen.state)
             kitchen.step()

@@ -22,6 +22,7 @@ from stable_baselines3.common.logger import configure
 
 from embodied.errors import UsageError
 from embodied.tasks import registry
+from embodied.tasks.randomise import RandomiseCfg
 from embodied.world.faults import Fault
 from policies.checkpoints import Keeper, Progress, resume_or_start
 from policies.measure import fresh_starts
@@ -60,6 +61,8 @@ class TrainerCfg:
     head_rollouts: int = 0
     """For the success head; 0 takes the family's own number."""
     checkpoint_every: int = 200_000
+    randomise: RandomiseCfg = field(default_factory=RandomiseCfg)
+    """What varies from episode to episode in training; measurements go without."""
     skills: dict[str, Path] = field(default_factory=dict)
     """Skill folders that starts are made with: placing begins where this pick ends."""
 
@@ -160,9 +163,9 @@ def make_env(
     cfg: TrainerCfg, say: Callable[[str], None] = lambda _: None, **starts: Act
 ) -> TaskVecEnv:
     """The family's task on the engine and device asked for. starts: policies that it `needs`."""
-    spec = registry.family(cfg.family)
+    spec, varied = registry.family(cfg.family), cfg.randomise
     if cfg.engine == "mujoco":
-        task = spec.make(cfg.num_envs, cfg.seed, cfg.threads, **starts)
+        task = spec.make(cfg.num_envs, cfg.seed, cfg.threads, randomise=varied, **starts)
         return TaskVecEnv(task, seed=cfg.seed, gamma=spec.gamma)
     from embodied.world.warp_engine import warp_engines
 
@@ -171,7 +174,12 @@ def make_env(
     )
     with torch.device(cfg.device):
         task = spec.make(
-            cfg.num_envs, cfg.seed, cfg.threads, engines=warp_engines(cfg.device), **starts
+            cfg.num_envs,
+            cfg.seed,
+            cfg.threads,
+            engines=warp_engines(cfg.device),
+            randomise=varied,
+            **starts,
         )
     return TaskVecEnv(task, seed=cfg.seed, gamma=spec.gamma)
 

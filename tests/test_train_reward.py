@@ -9,6 +9,7 @@ import torch
 
 from embodied.candidates.net import Net
 from embodied.errors import EmbodiedError, UsageError
+from embodied.tasks.pick import PickTask
 from embodied.train import TrainCfg
 from embodied.train_reward import network, read_program, train_reward
 from planners.rewards.program import Program, Term
@@ -49,10 +50,10 @@ def test_what_cannot_be_trained_with_is_refused_before_anything_runs(
 
 
 def test_a_candidates_policy_becomes_a_skills_network() -> None:
-    layers = [torch.nn.Linear(39, 8), torch.nn.Linear(8, 5)]
+    layers = [torch.nn.Linear(PickTask.obs_dim, 8), torch.nn.Linear(8, 5)]
     net = Net(layers, "elu", squash=False)
     sent = Net.from_plain(net.plain())
-    obs = torch.randn(6, 39)
+    obs = torch.randn(6, PickTask.obs_dim)
     assert torch.allclose(sent(obs), net(obs))
     assert torch.allclose(network(sent, "pick")(obs), net(obs))
     with pytest.raises(EmbodiedError):

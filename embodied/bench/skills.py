@@ -1,8 +1,8 @@
 """``python -m embodied.bench skills [FAMILY ...]``: what trained skills and their heads are worth.
 
 Fresh starts on fixtures that no training saw, every one of them other than the rest; the success
-head on new rollouts; and for navigate drives of the whole robot in the real kitchen. Nothing is
-trained and no skill is changed.
+head on new rollouts; what the skill bears, if asked; and for navigate drives of the whole robot in the
+real kitchen. Nothing is trained and no skill is changed.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ class SkillsCfg:
     """For the success head, infeasible starts among them."""
     drives: int = 512
     """Of the whole robot in the real kitchen, for navigate; 0 leaves them out."""
+    randomise: bool = False
+    """Fresh starts with physics, senses and latency as varied as in training."""
+    disturb: int = 0
+    """Episodes with each disturbance (objects nudged or knocked out of the gripper, the base bumped,
+    the drawer pushed back); 0 leaves them out."""
     seed: int = 0
     """Of everything random."""
     out: Path | None = None
@@ -48,6 +53,7 @@ def run(cfg: SkillsCfg) -> int:
     cli.check_range("episodes", cfg.episodes, 16)
     cli.check_range("rollouts", cfg.rollouts, 100)
     cli.check_range("drives", cfg.drives, 0)
+    cli.check_range("disturb", cfg.disturb, 0)
     from rich.console import Console
 
     from embodied.tasks import registry
@@ -70,13 +76,15 @@ def _measure(
     name: str, library: Mapping[str, Any], cfg: SkillsCfg, console: Any
 ) -> dict[str, object]:
     from embodied.tasks import registry
+    from embodied.tasks.randomise import NONE, RandomiseCfg
     from policies.affordance import Affordance
     from policies.measure import fresh_starts, head_figures
 
     skill, seed = library[name], cfg.seed + APART
     starts = {other: library[other].act for other in registry.family(name).needs}
     with console.status(f"{name}: {cfg.episodes} fresh starts"):
-        figures = fresh_starts(name, skill.act, cfg.episodes, seed, **starts)
+        varied = RandomiseCfg() if cfg.randomise else NONE
+        figures = fresh_starts(name, skill.act, cfg.episodes, seed, randomise=varied, **starts)
     _table(console, name, figures)
     with console.status(f"{name}: {cfg.rollouts} rollouts for the success head"):
         head = head_figures(Affordance.load(skill), skill.act, cfg.rollouts, seed + 2, **starts)
@@ -87,9 +95,29 @@ def _measure(
     )
     plain: dict[str, object] = {key: figure.model_dump() for key, figure in figures.items()}
     measured: dict[str, object] = {"skill": str(skill.folder), "figures": plain, "affordance": head}
+    if cfg.disturb:
+        measured["disturbed"] = _disturb(name, skill, cfg, console, starts)
     if name == "navigate" and cfg.drives:
         measured["kitchen"] = _drive(skill, cfg, console)
     return measured
+
+
+def _disturb(
+    name: str, skill: Any, cfg: SkillsCfg, console: Any, starts: Mapping[str, Any]
+) -> dict[str, object]:
+    """Success where one thing goes wrong once in every episode, by what it is."""
+    from policies.disturb import DISTURBANCES, disturbed
+
+    borne = {}
+    for what in DISTURBANCES[name]:
+        with console.status(f"{name}: {what}"):
+            borne[what] = disturbed(
+                name, what, skill.act, cfg.disturb, cfg.seed + APART + 4, **starts
+            )
+    _table(console, f"{name}, disturbed", {what: found.figure for what, found in borne.items()})
+    return {
+        what: {**found.figure.model_dump(), "set_in": found.upset} for what, found in borne.items()
+    }
 
 
 def _drive(skill: Any, cfg: SkillsCfg, console: Any) -> dict[str, object]:

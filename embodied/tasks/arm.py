@@ -27,7 +27,7 @@ from embodied.world.scene import (
 from embodied.world.state import Layout, State, quat_up, rotate, turn, wrap
 from embodied.world.tensors import Rows, constant
 
-ROBOT_FEATURES = 18
+ROBOT_FEATURES = 21
 ARM_FEATURES = ROBOT_FEATURES + 20
 TURN_LIMIT = 1.75  # rad to either side that a grasp may want, within `control.YAW_LIMIT`
 REST_RADIUS = 0.07  # m about `REST_TCP` within which the arm counts as at rest
@@ -73,6 +73,7 @@ def robot_features(state: State, control: Controller) -> torch.Tensor:
         state.fingers * 30 - 0.75,
         control.opening[:, None] * 30 - 0.75,
         torch.tanh(state.touch / 10),
+        ((state.tcp_pos - constant(REST_TCP)) * 15).clamp(-2, 2),
     ]
     return torch.cat(columns, -1)
 
@@ -253,7 +254,7 @@ def in_open_drawer(lying: torch.Tensor, rng: torch.Generator) -> tuple[torch.Ten
     what lies (M,) does so across it."""
     unit = torch.rand(len(lying), 3, generator=rng) * 2 - 1
     unit[:, :2] *= torch.where(lying[:, None], 0.6, 1.0)
-    where = constant(OPEN_DRAWER) + torch.stack([0.065 * unit[:, 0], 0.18 * unit[:, 1]], -1)
+    where = constant(OPEN_DRAWER) + torch.stack([0.065 * unit[:, 0], 0.155 * unit[:, 1]], -1)
     yaw = torch.where(lying, torch.pi / 2 + 0.3 * unit[:, 2], torch.pi * unit[:, 2])
     return where, yaw
 

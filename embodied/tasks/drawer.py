@@ -28,6 +28,7 @@ from embodied.tasks.arm import (
     robot_features,
     standing,
 )
+from embodied.tasks.randomise import NONE, RandomiseCfg, Randomiser
 from embodied.world import catalogue
 from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
 from embodied.world.engine import CpuEngine, Engines
@@ -40,7 +41,7 @@ from embodied.world.scene import (
     DrawerCfg,
     lies_in_drawer,
 )
-from embodied.world.state import Layout, State, StateReader, rotate, to_base, wrap
+from embodied.world.state import Layout, State, StateReader, quat_up, rotate, to_base, wrap
 from embodied.world.tensors import Rows, constant
 
 OPENED = 0.9  # of the travel that counts as open
@@ -126,7 +127,6 @@ def observe(state: State, goal: DrawerGoal, control: Controller) -> torch.Tensor
     left = missing(state, goal)
     columns = [
         robot_features(state, control),
-        ((state.tcp_pos - constant(REST_TCP)) * 15).clamp(-2, 2),
         handle * 4,
         (handle * 20).clamp(-3, 3),
         torch.stack([torch.sin(2 * error), torch.cos(2 * error), error], -1),
@@ -135,7 +135,7 @@ def observe(state: State, goal: DrawerGoal, control: Controller) -> torch.Tensor
     return torch.cat(columns, -1)
 
 
-OBS_DIM = ROBOT_FEATURES + 15
+OBS_DIM = ROBOT_FEATURES + 12
 
 
 def moved(state: State, goal: DrawerGoal) -> torch.Tensor:
@@ -155,12 +155,17 @@ def failure(state: State, goal: DrawerGoal) -> torch.Tensor:
 
 
 def terms(
-    state: State, goal: DrawerGoal, action: torch.Tensor, speed: torch.Tensor
+    state: State,
+    goal: DrawerGoal,
+    action: torch.Tensor,
+    speed: torch.Tensor,
+    toppled: torch.Tensor,
 ) -> dict[str, torch.Tensor]:
     """Weighted reward terms, (N,) each: take the handle, move it, let go, come to rest.
 
     Args:
         speed: (N,) of the drawer [m/s].
+        toppled: (N,) in [0, 2], how far what is in it has tipped since the start.
     """
     offset = to_base(state.base_pose, handle_now(state, goal)) - state.tcp_pos
     distance, done = offset.norm(dim=-1), moved(state, goal).float()
@@ -176,7 +181,8 @@ def terms(
         "align": 0.5 * (1 - torch.tanh(1.2 * yaw_error(state, goal).abs())) * (1 - done),
         "grip": 1.5 * gripped.float() * aligned * (1 - done),
         "move": 5.0 * share,
-        "gentle": -2.0 * (speed.abs() - GENTLE).clamp_min(0),
+        "gentle": -40.0 * (speed.abs() - GENTLE).clamp_min(0).square(),
+        "topple": -6.0 * toppled,
         "done": 4.0 * done,
         "free": 1.5 * done * openness,
         "rest": 7.0 * done * rest,
@@ -193,7 +199,7 @@ class DrawerTask:
     wants_open: bool
     obs_dim = OBS_DIM
     act_dim = ARM_ACTIONS
-    horizon = 100
+    horizon = 120
 
     def __init__(
         self,
@@ -203,15 +209,17 @@ class DrawerTask:
         easy: float = 0.35,
         fixtures: Fixtures | None = None,
         engines: Engines = CpuEngine,
+        randomise: RandomiseCfg = NONE,
     ) -> None:
         self.num_envs, self.easy = num_envs, easy
         fixed = fixtures or _fixtures(num_envs, seed, threads, engines)
         self.fixtures, self.engine = fixed, fixed.engine
+        self.random = Randomiser(self.engine, randomise, half=fixed.half)
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
         self.goal = DrawerGoal.read(fixed.models, self.wants_open)
         self.goal.kept[:, 0] = True
         self.floor, self.stand = _place(fixed.models, self.goal)
-        self._last = torch.zeros(num_envs)
+        self._last, self._standing = torch.zeros(num_envs), torch.ones(num_envs)
         self._action = torch.zeros(num_envs, ARM_ACTIONS)
         poses, joints = arm_postures()
         across = (poses[:, 3].abs() > 1.35) & (poses[:, 0] < 0.72)
@@ -223,6 +231,7 @@ class DrawerTask:
         rows = Rows(mask)
         index, count = rows.index, len(rows)
         self.engine.reset(mask)
+        self.random.begin(rows, rng)
         out = self._extension(index, rng)
         usual = self._stand(index, rng)
         over, gripping = self._near_handle(index, out, rng)
@@ -236,6 +245,7 @@ class DrawerTask:
         )
         self.engine.forward(mask)
         self.state = self.reader.read()
+        rows.put(self._standing, self._upness()[index])
 
     def _extension(self, rows: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """(M,) how far the drawer is out: most often at the other end, else left half way."""
@@ -287,26 +297,32 @@ class DrawerTask:
         aside, lying = torch.stack([-slide[:, 1], slide[:, 0]], -1), lies_in_drawer(half)
         unit[:, :2] *= torch.where(lying[:, None], 0.6, 1.0)
         spot = self.floor[rows].clone()
-        spot[:, :2] += slide * (out + 0.06 * unit[:, 0])[:, None] + aside * 0.17 * unit[:, 1:2]
+        spot[:, :2] += slide * (out + 0.06 * unit[:, 0])[:, None] + aside * 0.155 * unit[:, 1:2]
         along = torch.atan2(aside[:, 1], aside[:, 0]) + 0.15 * unit[:, 2]
         yaw = torch.where(lying, along, torch.pi * unit[:, 2])
         return standing(spot, half, lying, yaw)
 
     def observe(self) -> torch.Tensor:
         """See `Task.observe`."""
-        return observe(self.state, self.goal, self.control)
+        return observe(self.random.sense(self.state), self.goal, self.control)
 
     def step(self, action: torch.Tensor) -> None:
         """See `Task.step`."""
         self._action, self._last = action, self.state.drawer
-        self.control.move_arm(action, self.state)
+        self.control.move_arm(self.random.delay(action), self.state)
         self.control.advance()
         self.state = self.reader.read()
 
     def rewards(self) -> Mapping[str, torch.Tensor]:
         """See `Task.rewards`."""
         speed = (self.state.drawer - self._last) / CONTROL_DT
-        return terms(self.state, self.goal, self._action, speed)
+        toppled = (self._standing - self._upness()).abs()
+        return terms(self.state, self.goal, self._action, speed, toppled)
+
+    def _upness(self) -> torch.Tensor:
+        """(N,) how upright the object is; 1 for those that have no top."""
+        up, ball = quat_up(self.state.object_quat[:, 0]), self.fixtures.shape[:, 1] > 0.5
+        return torch.where(ball, torch.ones_like(up), up)
 
     def success(self) -> torch.Tensor:
         """See `Task.success`."""

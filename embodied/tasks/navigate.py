@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from embodied.tasks.randomise import NONE, RandomiseCfg, Randomiser
 from embodied.tasks.rooms import Rooms
 from embodied.world.cart import Carts
 from embodied.world.control import BASE_ACTIONS, MAX_SPEED
@@ -196,6 +197,7 @@ class NavigateTask:
         easy: float = 0.15,
         rooms: Rooms | None = None,
         engines: Engines = CpuEngine,
+        randomise: RandomiseCfg = NONE,
     ) -> None:
         self.num_envs, self.easy, self.tight = num_envs, easy, 2 * easy
         with torch.device("cpu"):
@@ -207,6 +209,7 @@ class NavigateTask:
         self._rows = (self.rooms.rows(kitchen=False), self.rooms.rows(kitchen=True))
         self.carts = Carts(num_envs, threads, engines)
         self.engine = self.carts.engine
+        self.random = Randomiser(self.engine, randomise, body="base_link")
         row = torch.zeros(num_envs, dtype=torch.long)
         self.goal = NavGoal(self.rooms.goals[row], self.rooms.obstacles(row), self.rooms.route, row)
         self.state = self.carts.state()
@@ -232,6 +235,7 @@ class NavigateTask:
         start = self._start(row, around, rng)
         held = torch.rand(len(begin), generator=rng) < 0.5
         self.carts.reset(begin, start, held)
+        self.random.begin(begin, rng)
         self.state = self.carts.state()
         self._left = remaining(self.state, goal)
 
@@ -251,13 +255,14 @@ class NavigateTask:
 
     def observe(self) -> torch.Tensor:
         """See `Task.observe`."""
-        return observe(self.state, self.goal)
+        return observe(self.random.sense(self.state), self.goal)
 
     def step(self, action: torch.Tensor) -> None:
         """See `Task.step`."""
         self._left = remaining(self.state, self.goal)
         self._last, self._action = self._action, action.clone()
-        self.carts.drive(command(self.state, action, self.goal, self.carts.velocity))
+        acted = self.random.delay(action)
+        self.carts.drive(command(self.state, acted, self.goal, self.carts.velocity))
         self.state = self.carts.state()
 
     def rewards(self) -> Mapping[str, torch.Tensor]:

@@ -25,6 +25,7 @@ from embodied.tasks.arm import (
     yaw_error,
 )
 from embodied.tasks.base import Goal
+from embodied.tasks.randomise import NONE, RandomiseCfg, Randomiser
 from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
 from embodied.world.engine import CpuEngine, Engines
 from embodied.world.grasp import grasp_offset
@@ -82,6 +83,7 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
         * grasped
         * height.sqrt(),  # steepest off the surface: the first centimetre matters
         "rest": 6.0 * lifted * rest,
+        "settled": 4.0 * success(state, goal).float(),  # else hovering near rest pays as much
         "slow": 1.0 * lifted * rest * (1 - torch.tanh(3 * state.tcp_vel.norm(dim=-1))),
         "disturb": -0.5 * torch.tanh(4 * speed) * (1 - grasped),
         "tip": -0.5 * tipped.float() * (1 - grasped),
@@ -96,7 +98,7 @@ class PickTask:
     name = "pick"
     obs_dim = ARM_FEATURES + 1
     act_dim = ARM_ACTIONS
-    horizon = 75
+    horizon = 90
 
     def __init__(
         self,
@@ -106,6 +108,7 @@ class PickTask:
         easy: float = 0.3,
         fixtures: Fixtures | None = None,
         engines: Engines = CpuEngine,
+        randomise: RandomiseCfg = NONE,
     ) -> None:
         self.num_envs, self.easy = num_envs, easy
         kinds: tuple[FixtureKind, ...] = ("surface",) * 6 + ("tray",) + ("open drawer",) * 2
@@ -114,6 +117,7 @@ class PickTask:
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
         none = torch.zeros(num_envs, dtype=torch.long)
         fixed = self.fixtures
+        self.random = Randomiser(self.engine, randomise, half=fixed.half)
         self.goal = Goal(none, fixed.half, fixed.shape, torch.zeros(num_envs, 3), none.bool())
         self.goal.spot[:, 2] = fixed.height
         self._action = torch.zeros(num_envs, ARM_ACTIONS)
@@ -122,8 +126,10 @@ class PickTask:
     def reset(self, mask: torch.Tensor, rng: torch.Generator) -> None:
         """See `Task.reset`."""
         rows, fixed = Rows(mask), self.fixtures
-        count, half = len(rows), fixed.half[rows.index]
+        count = len(rows)
         self.engine.reset(mask)
+        self.random.begin(rows, rng)
+        half = fixed.half[rows.index]
         where, yaw, lying = self._object_spot(rows, rng)
         start = self._start(rows, where, rng)
         aligned = start.base[:, 2] + start.tcp[:, 3] + 0.5 * torch.randn(count, generator=rng)
@@ -181,12 +187,13 @@ class PickTask:
 
     def observe(self) -> torch.Tensor:
         """See `Task.observe`."""
-        return observe(self.state, self.goal, self.control)
+        return observe(self.random.sense(self.state), self.goal, self.control)
 
     def step(self, action: torch.Tensor) -> None:
         """See `Task.step`."""
         self._action = action
-        self.control.move_arm(action, self.state)
+        self.random.push(held(self.state, self.goal.index, self.goal.half), slips=True)
+        self.control.move_arm(self.random.delay(action), self.state)
         self.control.advance()
         self.state = self.reader.read()
 

@@ -23,6 +23,7 @@ from embodied.tasks.arm import (
 )
 from embodied.tasks.base import Goal
 from embodied.tasks.handoff import Act, carried_to, collect_grasps
+from embodied.tasks.randomise import NONE, RandomiseCfg, Randomiser
 from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
 from embodied.world.engine import CpuEngine, Engines
 from embodied.world.grasp import grasp_offset
@@ -34,6 +35,7 @@ from embodied.world.tensors import Rows, constant
 
 NEAR_SPOT = 0.08  # m, how far from the spot something may stand
 BIN_HALF = 0.155  # m, half the bin's inner width
+GENTLE = 0.35  # m/s: what is carried faster slips out of a loose grasp
 ON_SURFACE = 0.02  # m, a bottom this close to the surface stands on it
 
 
@@ -100,15 +102,18 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
     rest = 0.6 * (1 - away / 0.5).clamp(0, 1) + 0.4 * (1 - torch.tanh(8 * away))
     tilt = 1 - quat_up(pick_out(state.object_quat, goal.index)).clamp(-1, 1)
     speed = pick_out(state.object_vel, goal.index).norm(dim=-1)
+    hand = state.tcp_vel.norm(dim=-1)
     falling = (speed > 0.25).float() * (1 - holding) * (~goal.drop).float()
     return {
         "carry": (1.5 * over + 1.5 * low) * (1 - done) * torch.maximum(holding, ready),
         "ready": (1.5 + 1.5 * openness) * ready,
         "done": 7.0 * done,
         "rest": 8.0 * done * rest,
-        "slow": 1.0 * done * rest.square() * (1 - torch.tanh(3 * state.tcp_vel.norm(dim=-1))),
+        "settled": 2.0 * success(state, goal).float(),
+        "slow": 1.0 * done * rest.square() * (1 - torch.tanh(3 * hand)),
         "tilt": -1.5 * tilt * (goal.shape[:, 1] < 0.5).float() * (~goal.drop).float(),
         "drop": -1.0 * falling,
+        "gentle": -3.0 * (hand - GENTLE).clamp_min(0) * holding,
         "effort": -0.03 * action.square().sum(-1),
     }
 
@@ -136,6 +141,7 @@ class PlaceTask:
         handoff: float = 0.6,
         fixtures: Fixtures | None = None,
         engines: Engines = CpuEngine,
+        randomise: RandomiseCfg = NONE,
     ) -> None:
         self.num_envs, self.easy, self.handoff = num_envs, easy, handoff
         kinds: tuple[FixtureKind, ...] = ("surface",) * 4 + ("tray", "bin", "open drawer")
@@ -144,6 +150,7 @@ class PlaceTask:
         self.grasps = collect_grasps(self.fixtures, pick, 6, seed, threads) if pick else None
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
         fixed, none = self.fixtures, torch.zeros(num_envs, dtype=torch.long)
+        self.random = Randomiser(self.engine, randomise, half=fixed.half)
         drop = fixed.kind == KINDS.index("bin")
         self.goal = Goal(none, fixed.half, fixed.shape, torch.zeros(num_envs, 3), drop)
         self.goal.spot[:, 2] = fixed.height
@@ -153,8 +160,10 @@ class PlaceTask:
     def reset(self, mask: torch.Tensor, rng: torch.Generator) -> None:
         """See `Task.reset`."""
         rows, fixed = Rows(mask), self.fixtures
-        count, half = len(rows), fixed.half[rows.index]
+        count = len(rows)
         self.engine.reset(mask)
+        self.random.begin(rows, rng)
+        half = fixed.half[rows.index]
         where = self._spot(rows, rng)
         start = self._start(rows, where, rng)
         unit = torch.rand(count, 4, generator=rng) * 2 - 1
@@ -225,12 +234,13 @@ class PlaceTask:
 
     def observe(self) -> torch.Tensor:
         """See `Task.observe`."""
-        return observe(self.state, self.goal, self.control)
+        return observe(self.random.sense(self.state), self.goal, self.control)
 
     def step(self, action: torch.Tensor) -> None:
         """See `Task.step`."""
         self._action = action
-        self.control.move_arm(action, self.state)
+        self.random.push(held(self.state, self.goal.index, self.goal.half))
+        self.control.move_arm(self.random.delay(action), self.state)
         self.control.advance()
         self.state = self.reader.read()
 

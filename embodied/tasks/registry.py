@@ -41,11 +41,11 @@ def families() -> Mapping[str, Family]:
         "navigate": Family(
             "navigate", NavigateTask, 3_000_000, NavigateTask.gamma, NavigateTask.ppo
         ),
-        "pick": Family("pick", PickTask, steps=3_000_000),
+        "pick": Family("pick", PickTask, steps=5_000_000),
         "place": Family(
             "place",
             PlaceTask,
-            steps=4_500_000,
+            steps=6_000_000,
             fresh={"easy": 0.0, "handoff": 1.0},
             needs=("pick",),
         ),

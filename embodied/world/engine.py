@@ -2,17 +2,19 @@
 
 World, task and reward code is written once against `BatchEngine`. The CPU engine runs
 `mujoco.batch.Batch`, a threaded C++ pool whose results are bit-identical at any thread count; its
-tensors are views of the pool's memory. A GPU engine fits behind the same five methods.
+tensors are views of the pool's memory. A GPU engine fits behind the same methods.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import mujoco
+import numpy as np
 import torch
 from mujoco import batch
 
@@ -32,6 +34,11 @@ class BatchEngine(Protocol):
 
     def field(self, name: str) -> torch.Tensor:
         """A live view of a field. State fields (qpos, qvel, ctrl, ...) are written in place."""
+        ...
+
+    def parameter(self, name: str) -> torch.Tensor:
+        """A live view (nsim, ...) of a model field, named as in MjModel, to give each simulation its
+        own values. Nothing that MuJoCo derives from it follows: write that, too."""
         ...
 
     def step(self, nstep: int) -> None:
@@ -85,12 +92,14 @@ class CpuEngine:
         for model in variants if not autoreset else ():
             model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
         threads = min(threads or os.cpu_count() or 1, nsim)
-        self.nsim, self.model, self.device = nsim, variants[0], torch.device("cpu")
+        self.nsim, self.model, self.device = nsim, copy.copy(variants[0]), torch.device("cpu")
+        if len(variants) > 1:  # the one thing that differs and cannot be given per simulation
+            self.model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_MIDPHASE)
         # persistent: the next step goes on from the stages that fresh sensors needed anyway
         self._batch = batch.Batch(self.model, nsim, threads, persistent=True)
-        if len(variants) > 1:
-            self._batch.set_models([variants[i % len(variants)] for i in range(nsim)])
+        _spread(self._batch, [variants[i % len(variants)] for i in range(nsim)])
         self._fields: dict[str, torch.Tensor] = {}
+        self._parameters: dict[str, torch.Tensor] = {}
         self._stage = int(mujoco.mjtStage.mjSTAGE_VEL)
 
     def field(self, name: str) -> torch.Tensor:
@@ -102,6 +111,12 @@ class CpuEngine:
                 warnings.simplefilter("ignore", UserWarning)
                 self._fields[name] = torch.from_numpy(self._batch.bind(name))
         return self._fields[name]
+
+    def parameter(self, name: str) -> torch.Tensor:
+        """See `BatchEngine.parameter`."""
+        if name not in self._parameters:
+            self._parameters[name] = torch.from_numpy(self._batch.expand(name))
+        return self._parameters[name]
 
     def step(self, nstep: int) -> None:
         """See `BatchEngine.step`."""
@@ -126,3 +141,14 @@ class CpuEngine:
 
     def check(self) -> None:
         """See `BatchEngine.check`: this engine allocates as it goes."""
+
+
+def _spread(pool: batch.Batch, models: Sequence[mujoco.MjModel]) -> None:
+    """Gives each simulation its model's values of every field in which the models differ."""
+    distinct = list({id(model): model for model in models}.values())
+    for name in batch.MODEL_FIELDS if len(distinct) > 1 else ():
+        if "." in name:  # options: one physics for all
+            continue
+        first = getattr(distinct[0], name)
+        if any(not np.array_equal(getattr(model, name), first) for model in distinct[1:]):
+            pool.expand(name)[:] = np.stack([getattr(model, name) for model in models])

@@ -30,6 +30,7 @@ from embodied.world.tensors import Rows
 SHAPES = ("cylinder", "sphere", "box")
 SPACING = 0.19  # m between the centres of things that stand side by side
 AT_MARGIN = (0.14, 0.12)  # m beyond a place's usable depth and width that still count as on it
+DRAWER_INSIDE = ((-0.14, 0.365), 0.245)  # m: from front to back, and to either side of its centre
 _SETTLE = 15  # control steps after placing things
 
 
@@ -157,12 +158,15 @@ class Kitchen:
 
     @staticmethod
     def _is_at(place: Place, position: np.ndarray, under: float) -> bool:
-        depth, side = np.abs(place.local(position))
+        ahead, side = place.local(position)
+        depth, side = abs(ahead), abs(side)
         if place.kind == "bin":
             return bool(depth < 0.165 and side < 0.165 and position[2] < place.centre[2])
-        margin = (0.12, 0.06) if place.kind == "drawer" else AT_MARGIN
-        if place.kind == "tray":
-            margin = (0.03, 0.03)
+        if place.kind == "drawer":
+            (near, far), wide = DRAWER_INSIDE
+            within = near < ahead < far and side < wide
+            return bool(within and -0.02 < under - place.centre[2] < 0.05)
+        margin = (0.03, 0.03) if place.kind == "tray" else AT_MARGIN
         inside = depth < place.half[0] + margin[0] and side < place.half[1] + margin[1]
         return bool(inside and -0.02 < under - place.centre[2] < 0.05)
 

@@ -79,6 +79,7 @@ class WarpEngine:
             self._d = mjw.make_data(self.model, nworld=nsim, nconmax=nconmax, njmax=njmax)
             self._mask = wp.zeros(nsim, dtype=bool)
             self._place_static(unique, rows)
+        self._parameters: dict[str, torch.Tensor] = {}
         self._graphs: dict[str, Any] = {}
         self.reset()
         self.forward()
@@ -88,6 +89,23 @@ class WarpEngine:
         if name not in self._fields:
             self._fields[name] = self._wp.to_torch(getattr(self._d, name))
         return self._fields[name]
+
+    def parameter(self, name: str) -> torch.Tensor:
+        """See `BatchEngine.parameter`; ask for it before the first step, which may be captured."""
+        if name not in self._parameters:
+            self._parameters[name] = self._own(name)
+        return self._parameters[name]
+
+    def _own(self, name: str) -> torch.Tensor:
+        """A model field made to hold one row per world."""
+        shared = getattr(self._m, name, None)
+        if shared is None:  # MuJoCo Warp computes it anew in every step
+            values = np.stack([getattr(self.model, name)] * self.nsim)
+            return torch.tensor(values, dtype=torch.float32, device=self.device)
+        with self._wp.ScopedDevice(self._where):
+            values = shared.numpy()[np.arange(self.nsim) % shared.shape[0]]
+            setattr(self._m, name, self._wp.array(values, dtype=shared.dtype))
+        return self._wp.to_torch(getattr(self._m, name))
 
     def step(self, nstep: int) -> None:
         """See `BatchEngine.step`."""

@@ -131,3 +131,23 @@ def test_a_full_gripper_opens_nothing(library: dict) -> None:
     kitchen.set_held("sponge")
     outcome = Executor(kitchen, library).run(labels.OPEN)
     assert not outcome.success and "holds the sponge" in outcome.reason
+
+
+@pytest.mark.parametrize("name", ["sponge", "coke can", "apple"])
+def test_stored_in_the_drawer_and_fetched_again(library: dict, name: str) -> None:
+    kitchen = scene(**{name.replace(" ", "_"): "table", "tea": "far counter"})
+    executor = Executor(kitchen, library)
+    store = [
+        labels.go_to("drawer"), labels.OPEN, labels.find(name), labels.pick_up(name),
+        labels.go_to("drawer"), labels.place(name, "drawer"), labels.CLOSE,
+    ]  # fmt: skip
+    for call in store:
+        outcome = executor.run(call)
+        assert outcome.success, f"{call.label}: {outcome.reason}"
+    facts = kitchen.facts()
+    assert facts.at[name] == "drawer" and not facts.open["drawer"]
+    for call in (labels.OPEN, labels.pick_up(name), labels.go_to("user")):
+        outcome = executor.run(call)
+        assert outcome.success, f"{call.label}: {outcome.reason}"
+    executor.run(labels.BRING)
+    assert kitchen.facts().at[name] == "user"

@@ -89,3 +89,28 @@ def test_every_simulation_has_a_fixture_of_its_own() -> None:
     assert set(names) == set(catalogue.objects())
     assert {names.count(name) for name in names} == {4}
     assert fixed.cfgs == build_fixtures(("surface", "tray"), 64, seed=3, threads=1).cfgs
+
+
+def test_grasps_are_planned_across_the_narrow_side_of_what_lies() -> None:
+    cfgs = [FixtureCfg("water bottle", "open drawer")] * 2 + [FixtureCfg("sponge")] * 2
+    task = PickTask(4, easy=0.0, fixtures=fixtures_of(cfgs, 1))
+    task.reset(torch.ones(4, dtype=torch.bool), torch.Generator().manual_seed(0))
+    none, flat = torch.zeros(2), torch.full((2,), 0.5**0.5)
+    first, qpos = task.fixtures.layout.object_q[0], task.engine.field("qpos")
+    quat = torch.stack([flat, none, flat, none], -1)  # tipped about y: its height points along x
+    qpos[:2, first + 3 : first + 7] = quat.double()
+    qpos[2:, first + 3 : first + 7] = torch.tensor([1.0, 0, 0, 0]).double()
+    task.engine.forward()
+    state = task.state = task.reader.read()
+    yaw = state.base_pose[:, 2] + state.tcp_yaw + yaw_error(state, task.goal)
+    assert torch.allclose(torch.sin(yaw), torch.zeros(4), atol=1e-4), "fingers close along y"
+
+
+def test_open_drawers_hold_what_pick_finds_in_them() -> None:
+    cfgs = [FixtureCfg(name, "open drawer") for name in catalogue.objects()]
+    task = PickTask(16, easy=0.0, fixtures=fixtures_of(cfgs, 1))
+    task.reset(torch.ones(16, dtype=torch.bool), torch.Generator().manual_seed(4))
+    before = task.state.object_pos[:, 0].clone()
+    servo(task, torch.tensor(REST_TCP).repeat(16, 1), torch.zeros(16), 1.0, 15)
+    assert bool(((task.state.object_pos[:, 0] - before).norm(dim=-1) < 0.02).all())
+    assert not bool(task.failure().any())

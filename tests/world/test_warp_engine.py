@@ -74,8 +74,9 @@ def test_a_grasp_and_lift_ends_where_the_cpu_engine_ends_it(models, warp: WarpEn
     spheres = torch.tensor([cfg.object in ("apple", "orange") for cfg in CFGS])
     assert gap[spheres].max() < 1e-4
     # the two engines find other contact points on cylinders and boxes: they settle in the gripper
-    # half a degree apart
-    assert gap[~spheres, :15].max() < 2e-3
+    # half a degree and a few millimetres apart, by how the policy takes hold
+    assert gap[~spheres, :12].max() < 5e-4
+    assert gap[~spheres, 12:15].max() < 5e-3
     assert gap[~spheres].max() < 1e-2
 
 
