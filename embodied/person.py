@@ -35,7 +35,7 @@ class Scripted:
 
     Args:
         answers: to questions, in their order; when they run out, nobody answers.
-        says: (label, text): said once, when the label has first ended.
+        says: (label, text): said once, when the label has first ended, with any copy of its object.
     """
 
     def __init__(self, answers: Sequence[str] = (), says: Sequence[tuple[str, str]] = ()) -> None:
@@ -47,7 +47,7 @@ class Scripted:
 
     def speaks(self, history: Sequence[Step]) -> str | None:
         """See `Person.speaks`."""
-        ended = {step.label for step in history}
+        ended = {label for step in history for label in (step.label, step.label.split("#")[0])}
         for i, (label, text) in enumerate(self._says):
             if label in ended:
                 del self._says[i]

@@ -44,6 +44,8 @@ def pick(
         facts: where the things are.
     """
     text = normalise(answer).lower().strip()
+    if not text:
+        return None
     text = re.sub(r"\b(?:further|farther|furthest|farthest)\b", "far", text)
     text = re.sub(r"\b(?:closer|closest|nearer|nearest|near|nearby)\b", "close", text)
     named = _named(text, choices)

@@ -20,7 +20,9 @@ from embodied.world.facts import Facts, kind
 from planners.embedded.agenda import Duty
 from planners.embedded.ground import Hypothesis
 
-_OPENING = r"^\W*(?:(?:no|ok|okay|wait|oh|actually|sorry|hold on),? )*"
+_OPENING = (
+    r"(?:^|[.,;!?])\W*(?:(?:no|ok|okay|wait|oh|actually|sorry|hold on|so|then|please|just|and),? )*"
+)
 RETRACT = re.compile(
     _OPENING + r"(?:never ?mind|forget(?: about)?|cancel|skip|leave|"
     r"drop|scrap|don'?t bother(?: with)?|no need for|not? (?:the|that|any)?|stop|without|"
@@ -28,23 +30,44 @@ RETRACT = re.compile(
 )
 STAY = re.compile(
     _OPENING + r"(?:forget|leave|cancel|drop|scrap) (?:it|that|this|all|everything)\b"
-    r"|^\W*(?:never ?mind|cancel|forget it|don'?t bother)\W*$"
+    r"|^\W*(?:(?:never ?mind|cancel|forget it|don'?t bother|that'?s (?:enough|all)|enough)\W*)+$"
 )
 REVISE = re.compile(r"\b(no|not|instead|actually|rather|i meant?|make (?:it|that)|sorry|change)\b")
 OTHER = re.compile(r"\bother(?: one)?\b|\bsecond one\b")
-TOO = re.compile(r"^\W*(?:and|plus|also|oh and|as well as)\b|\b(?:too|as well|also)\W*$")
+TOO = re.compile(
+    r"^\W*(?:oh\W+)?(?:and|plus|also|as well as|then|now)\b|\b(?:too|as well|also|after that)\W*$"
+)
+MEANT = re.compile(
+    r"\b(?:i|what i) (?:actually |really )?(?:meant?|wanted was)(?: to say)?\b\W*(.+)$"
+)
 NUMBER = re.compile(
     r"\bmake (?:it|that) (two|three|four|2|3|4)\b|\b(two|three|four) of (?:them|those)\b"
 )
+BESIDE = re.compile(r"\b(?:beside|next to|with|alongside|there|to) (?:it|that|them)\b|\bthere\b")
 NUMBERS = {"two": 2, "three": 3, "four": 4, "2": 2, "3": 3, "4": 4}
 
 
-def revise(h: Hypothesis, said: str, fresh: Sequence[Hypothesis], now: Facts) -> Hypothesis:
+def heart(said: str) -> str:
+    """What counts of an amendment: behind "I meant", if that is in it."""
+    found = MEANT.search(said.lower())
+    return found[1] if found else said
+
+
+def revise(
+    h: Hypothesis,
+    said: str,
+    fresh: Sequence[Hypothesis],
+    now: Facts,
+    places: frozenset[str] = frozenset(),
+    past: Sequence[Duty] = (),
+) -> Hypothesis:
     """A reading of what is owed, after something was said in mid-task.
 
     Args:
         h: the duties still owed.
-        fresh: readings of what was said, taken by itself in the state `now`.
+        fresh: readings of the `heart` of what was said, taken by itself in the state `now`.
+        places: those that it names.
+        past: all duties before it, met ones included.
     """
     text = said.lower().strip()
     best = max((r for r in fresh), key=lambda r: r.weight, default=None)
@@ -54,13 +77,21 @@ def revise(h: Hypothesis, said: str, fresh: Sequence[Hypothesis], now: Facts) ->
         duties = []
     elif RETRACT.search(text) and not OTHER.search(text) and "instead" not in text:
         named = {kind(name) for name, _ in things}
-        kept = [d for d in duties if not named & {kind(n) for n in d.names}]
-        duties = kept if named and len(kept) < len(duties) else [] if not named else duties
+        kept = [d for d in duties if not _about(d, named, places)]
+        some = bool(named or places)
+        duties = kept if some and len(kept) < len(duties) else [] if not some else duties
     elif not duties or not _revises(text, best):
-        duties = [*duties, *_added(text, duties, things, fresh)]
+        duties = [*duties, *_added(text, duties or list(past), things, fresh, places)]
     else:
-        duties[0] = _changed(duties[0], text, things, best, now)
+        duties[0] = _changed(duties[0], text, things, best, now, places)
     return replace(h, duties=(*_freed(duties, now), *duties), problem=_kept(h, duties))
+
+
+def _about(duty: Duty, named: set[str], places: frozenset[str]) -> bool:
+    """Whether a duty is about one of the things, or a drive to one of the places."""
+    if duty.kind == "go":
+        return bool(places) and {p for p, _ in duty.targets} <= places
+    return bool(named & {kind(n) for n in duty.names})
 
 
 def _kept(h: Hypothesis, duties: Sequence[Duty]):
@@ -90,10 +121,13 @@ def _added(
     owed: Sequence[Duty],
     things: tuple[tuple[str, float], ...],
     fresh: Sequence[Hypothesis],
+    places: frozenset[str],
 ) -> list[Duty]:
     own = next((h for h in sorted(fresh, key=lambda r: -r.weight) if h.problem is None), None)
     like = next((d for d in reversed(owed) if d.kind == "move"), None)
     bare = own is None or all(d.kind in ("hold", "find") for d in own.duties)
+    if like is not None and own is not None and not places and BESIDE.search(text):
+        bare = True  # "the sponge beside it" goes where the last thing went
     if bare and things:
         kept = like or Duty("move", targets=(("user", 1.0),))
         return [replace(kept, choices=things, refers=None, other=False, need=1, said=text)]
@@ -106,15 +140,22 @@ def _changed(
     things: tuple[tuple[str, float], ...],
     best: Hypothesis | None,
     now: Facts,
+    places: frozenset[str],
 ) -> Duty:
     if number := NUMBER.search(text):
         return replace(duty, need=NUMBERS[number[1] or number[2]])
     if OTHER.search(text):
         active = now.holding or (duty.choices[0][0] if duty.choices else "")
-        rest = tuple(c for c in duty.choices if kind(c[0]) != kind(active))
+        rest = tuple(c for c in things if kind(c[0]) != kind(active))
+        rest = rest or tuple(c for c in duty.choices if kind(c[0]) != kind(active))
         return replace(duty, choices=rest or duty.choices, det="any")
     moves = [d for d in (best.duties if best else ()) if d.kind in ("move", "go") and d.targets]
-    if moves and duty.targets and ("instead" in text or not things or moves[0].refers is not None):
+    if (
+        moves
+        and duty.targets
+        and places
+        and ("instead" in text or not things or moves[0].refers is not None)
+    ):
         duty = replace(duty, targets=moves[0].targets, where=moves[0].where)
     if things and not (moves and not set(dict(things)) - set(duty.names)):
         duty = replace(duty, choices=things, refers=None, other=False, det="any")

@@ -7,6 +7,7 @@ still owed then, revised by what was said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,9 +18,11 @@ from planners.embedded.asking import open_issue
 from planners.embedded.ground import PRONOUN, Hypothesis
 from planners.embedded.interpret import Interpreter
 from planners.embedded.referents import Problem
-from planners.embedded.revise import revise
+from planners.embedded.revise import heart, revise
+from planners.embedded.text import normalise, spans_of
 from planners.model import Prompt, Turn
 
+HERE = re.compile(r"\b(?:me|us|here)\b")
 Read = Callable[[str, Facts], list[Hypothesis]]
 
 
@@ -53,10 +56,20 @@ def understand(
         else:
             said = turn.text
             owed = [_owed(h, trail[known.start : wins + 1]) for h in known.found]
-            fresh = read(turn.text, trail[wins])
-            found = [revise(h, turn.text, fresh, trail[wins]) for h in owed]
+            fresh, places = read(heart(turn.text), trail[wins]), _places(turn.text, interpreter)
+            found = [
+                revise(left, turn.text, fresh, trail[wins], places, h.duties)
+                for left, h in zip(owed, known.found, strict=True)
+            ]
             known = Understanding(found, wins)
     return known
+
+
+def _places(said: str, interpreter: Interpreter) -> frozenset[str]:
+    """The places that the words name; "me" and "here" are the user's."""
+    text = normalise(said)
+    named = {item.name for item in interpreter.places if spans_of(text, item.names)}
+    return frozenset(named | ({"user"} if HERE.search(text) else set()))
 
 
 def _answered(
