@@ -97,7 +97,7 @@ def run(cfg: TrainCfg) -> int:
     if cfg.family == "planner":
         from planners.embedded.train import train as train_planner
 
-        train_planner(seed=cfg.seed, out=cfg.out)
+        train_planner(preset=cfg.preset, seed=cfg.seed, out=cfg.out)
         return 0
     cli.check_range("seed", cfg.seed, *cli.SEEDS)
     cli.check_range("steps", cfg.steps, 0)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from planners.embedded.lexicon import BACK, Draw, Kind, gerund, table
-from planners.embedded.phrases import MARK, STALE, Phrases
+from planners.embedded.lexicon import BACK, Draw, Kind, gerund, needs, table
+from planners.embedded.phrases import KEPT_ON, MARK, STALE, Phrases
 from planners.embedded.reading import Segment
 
 Clause = tuple[str, list[Segment]]  # marked text (a mark before each segment) and readings
@@ -30,6 +30,7 @@ class Clauses:
     draw: Draw
     p: Phrases
     kinds: list[Kind]
+    plain: bool = False  # few ornaments
 
     def fill(self, family: str) -> Clause:
         """A clause from one frame of a family, its segments without act and targets."""
@@ -39,6 +40,7 @@ class Clauses:
             "o": lambda: self._list("", segments), "odef": lambda: self._list("def", segments),
             "oany": lambda: self._list("any", segments, 1),
             "oind": lambda: self._list("ind", segments, 1),
+            "obare": lambda: self._list("bare", segments, 1),
         }  # fmt: skip
         for slot, write in slots.items():
             if f"{{{slot}}}" in text:
@@ -59,7 +61,7 @@ class Clauses:
 
     def give(self) -> Clause:
         text, segs = self.fill("give")
-        return text, [replace(s, act="move", targets=USER) for s in segs]
+        return text, [replace(s, act="move", targets=USER, sources=s.sources - USER) for s in segs]
 
     def trash(self) -> Clause:
         family = "trashstate" if self.draw.chance(0.12) else "trash"
@@ -90,6 +92,7 @@ class Clauses:
             "far counter",
             "trash",
             "user",
+            "drawer",
         )
         how = "on" if "{on}" in text else "to"
         if "{p}" in text:
@@ -103,10 +106,12 @@ class Clauses:
         ]
 
     def clear(self) -> Clause:
+        if self.draw.chance(0.4):
+            return self._emptied()
         text, _ = self.fill("clear")
-        words, names = self.p.place(("close counter", "far counter", "table", "table"))
+        words, names = self.p.place(("close counter", "far counter", "table", "table", "drawer"))
         target = frozenset({"table"}) if names == COUNTERS else COUNTERS - names
-        if self.draw.chance(0.25):
+        if self.draw.chance(0.25) and not text.startswith(("bring", "get")):
             sub, seg = self.p._described("")
             text = (
                 re.sub(r"everything( that is there)?|all( the \w+| things)?", sub, text, count=1)
@@ -119,6 +124,21 @@ class Clauses:
                 ]
         every = frozenset(self.p.names)
         return text.replace("{psrc}", words), [Segment("move", every, "all", target, names)]
+
+    def _emptied(self) -> Clause:
+        """Everything, or all but something, from one place to another: "empty the table into the bin"."""
+        text = self.draw.expand(self.draw.pick(table("frames")["emptied"]))
+        words, names = self.p.place(("close counter", "far counter", "table", "table", "drawer"))
+        to, targets = self.p.with_preposition("to", (*KEPT_ON, "table", "trash", "trash", "user"))
+        if targets & names:
+            return self.clear()
+        every, out = frozenset(self.p.names), ""
+        if self.draw.chance(0.35):
+            kind = self.p._kind()
+            out = f" {self.draw.pick(table('manner')['except'])} the {self.p.name(kind)}"
+            every -= {kind.name}
+        text = text.replace("{psrc}", words).replace("{to}", to).replace("{except}", out)
+        return text, [Segment("move", every, "all", targets, names)]
 
     def hold(self) -> Clause:
         text, segs = self.fill("hold")
@@ -155,7 +175,7 @@ class Clauses:
         if self.draw.chance(0.25):
             return self.fill("come")[0], [Segment("go", targets=USER)]
         text, _ = self.fill("go")
-        allow = ("close counter", "far counter", "table", "trash", "user", "table")
+        allow = ("close counter", "far counter", "table", "trash", "user", "table", "drawer")
         words, names = self.p.place(allow)
         text = text.replace(
             "{goto}", f"{self.draw.plain(table('manner')['goto'])} {words}"
@@ -169,15 +189,19 @@ class Clauses:
     def forbid(self) -> Clause:
         return self.fill("forbid")
 
+    def drawer(self, act: str = "") -> Clause:
+        """Open or close the drawer."""
+        act = act or self.draw.plain(["open", "close"])
+        text = self.draw.expand(self.draw.pick(table("frames")[f"drawer_{act}"]))
+        text = text.replace("{drawer}", self.draw.pick(table("manner")["places"]["drawer"]))
+        return text, [Segment(act)]
+
     def cannot(self) -> Clause:
-        if self.draw.chance(0.12):
-            act = self.draw.plain(["open", "close"])
-            text = self.draw.expand(self.draw.pick(table("cannot")["openclose"][act]))
-            text = text.replace("<drawer>", self.draw.pick(table("manner")["places"]["drawer"]))
-            return text, [Segment(act)]
         text = self.draw.expand(self.draw.pick(table("cannot")["cannot"]))
         if "{odef}" in text:
             text = text.replace("{odef}", f"the {self.p.name(self.p._kind())}")
+        if "{on}" in text:
+            text = text.replace("{on}", self.p.with_preposition("on", KEPT_ON)[0])
         return text, [Segment("cannot")]
 
     def none(self) -> Clause:
@@ -185,14 +209,19 @@ class Clauses:
         return self.draw.expand(self.draw.pick(table("frames")[family])), [Segment("none")]
 
     def need(self) -> Clause:
+        """A sentence that asks by telling what is the matter."""
         nouns = table("nouns")
-        key = self.draw.plain([k for k, row in nouns.items() if row["need"]])
-        if self.draw.chance(0.45):
-            key = self.draw.plain(["drink", "food", "cleaning", "caffeine", "snack", "energy"])
-        text = self.draw.pick(nouns[key]["need"])
+        if self.draw.chance(0.5):
+            row = self.draw.rng.choice(needs())
+            want, text = row["want"], self.draw.expand(self.draw.pick(row["say"]))
+        else:
+            key = self.draw.plain([k for k, row in nouns.items() if row["need"]])
+            if self.draw.chance(0.45):
+                key = self.draw.plain(["drink", "food", "cleaning", "caffeine", "snack", "energy"])
+            want, text = nouns[key]["want"], self.draw.pick(nouns[key]["need"])
         drinks = [k for k in self.kinds if "drink" in k.props]
         text = text.replace("<drink>", self.p.name(self.rng.choice(drinks)))
-        return text, [Segment("move", self.p.world.having(nouns[key]["want"]), "one", USER)]
+        return text, [Segment("move", self.p.world.having(want), "one", USER)]
 
     # ---- clauses in sentences
     def clause(self, kinds_: str = "any") -> Clause:
@@ -200,7 +229,7 @@ class Clauses:
         makers = {
             "give": (30, self.give), "trash": (17, self.trash), "move": (24, self.move),
             "hold": (8, self.hold), "go": (10, self.go), "find": (4, self.find),
-            "clear": (4, self.clear), "release": (3, self.release),
+            "clear": (4, self.clear), "release": (3, self.release), "drawer": (3, self.drawer),
         }  # fmt: skip
         names = [n for n in makers if kinds_ == "any" or n in kinds_.split()]
         name = self.rng.choices(names, [makers[n][0] for n in names])[0]
@@ -211,12 +240,12 @@ class Clauses:
         text, segs = clause
         first = text.split(" ", 1)[0]
         verbal = first.isalpha() and first.islower() and first not in not_verbs()
-        if verbal and self.draw.chance(0.55):
+        if verbal and self.draw.chance(0.35 if self.plain else 0.55):
             if self.draw.chance(0.05) and text.count(" "):
                 text = f"{self.draw.plain(table('manner')['gerund'])} {gerund(text)}"
             else:
                 text = f"{self.draw.pick(table('manner')['open'])} {text}"
-        if self.draw.chance(0.25):
+        if self.draw.chance(0.12 if self.plain else 0.25):
             comma = self.draw.plain([" ", " ", ", "])
             text = f"{text}{comma}{self.draw.pick(table('manner')['close'])}"
         return MARK + text.strip(), segs

@@ -2,6 +2,8 @@
 
     python -m planners.embedded.conformal      fits them anew, prints what they are worth
 
+`python -m embodied.train planner` does so at its end: they belong to the readers they were fitted to.
+
 Scenes are drawn at random, and instructions that name a thing by its own name, by a word that fits
 one or several things ("the can"), by an indefinite ("a can"), or a place ("the counter"). What is
 meant is drawn among what fits. The share of instructions whose meaning reaches a score is what the
@@ -50,9 +52,9 @@ def table(path: Path = FILE) -> tuple[tuple[float, float], ...]:
     return tuple((c, t) for c, t in json.loads(path.read_text(encoding="utf-8"))["thresholds"])
 
 
-def threshold(coverage: float) -> float:
+def threshold(coverage: float, path: Path = FILE) -> float:
     """The score from which a meaning belongs to the prediction set of that coverage."""
-    return next((t for c, t in table() if c >= coverage - 1e-9), table()[-1][1])
+    return next((t for c, t in table(path) if c >= coverage - 1e-9), table(path)[-1][1])
 
 
 def draw(rng: random.Random) -> Case:
@@ -85,11 +87,11 @@ def score(found: list[Meaning], meant: frozenset[str]) -> float:
     return max((m.score for m in found if m.accepts & meant), default=0.0)
 
 
-def fit(count: int = 1200, seed: int = 0) -> dict:
+def fit(weights: Path = FILE.parent, count: int = 1200, seed: int = 0) -> dict:
     """Thresholds from one half of `count` cases, their worth on the other half."""
     from planners.embedded.model import EmbeddedModel
 
-    model, rng = EmbeddedModel(), random.Random(seed)
+    model, rng = EmbeddedModel(weights), random.Random(seed)
     cases = [draw(rng) for _ in range(count)]
     read = []
     for case in cases:
@@ -126,13 +128,14 @@ def _worth(held: list[tuple[list[Meaning], Case]], coverage: float, limit: float
     }  # fmt: skip
 
 
-def main() -> None:
-    """Fits, writes the file, prints the report."""
-    made = fit()
-    FILE.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+def refit(weights: Path = FILE.parent, count: int = 1200) -> None:
+    """Fits to a folder's readers, writes its asking.json, prints the report."""
+    made = fit(weights, count)
+    (weights / FILE.name).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    table.cache_clear()
     for row in made["held_out"]:
         print(row)
 
 
 if __name__ == "__main__":
-    main()
+    refit()

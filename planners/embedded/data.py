@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -30,7 +30,8 @@ from planners.embedded.text import candidates
 
 AMBIGUOUS = ("place", "seat", "position", "person", "kitchen table", "counter")
 PLACE_TEXT = {BACK: ("back", ("its place",), "back to where it was before, its original place")}
-NAMED_ACTS = ("move", "hold", "find", "release")
+ASKED = 8  # kinds that a training sentence is asked about each time
+NAMED_ACTS = ("move", "hold", "find", "swap", "release")
 
 
 @dataclass
@@ -107,8 +108,8 @@ def make_rows(
 
 def _encode(encoder: Encoder, texts: Sequence[str]) -> list[Sentence]:
     """Sentences encoded in bfloat16: three times as fast, and as good for training."""
-    with torch.autocast("cpu", torch.bfloat16):
-        return encode(encoder, texts)
+    with torch.autocast(encoder.device.type, torch.bfloat16):
+        return [sentence.cpu() for sentence in encode(encoder, texts)]
 
 
 def _row(encoder: Encoder, bank: Bank, sentence: Sentence, example: Example) -> Row:
@@ -142,13 +143,22 @@ class Targets:
     named: Tensor  # (N,) members count
     counted: Tensor  # (N,) quant counts
 
+    def to(self, device: str | torch.device) -> Targets:
+        """The same on a device."""
+        return Targets(*(getattr(self, f.name).to(device) for f in fields(self)))
+
 
 def collate(
     rows: Sequence[Row], bank: Bank, rng: random.Random | None = None
 ) -> tuple[Batch, Targets]:
-    """A batch and its labels. With `rng`, descriptions are drawn, some name matches forgotten."""
+    """A batch and its labels.
+
+    With `rng`, for training: descriptions are drawn, some name matches forgotten, and each sentence
+    is asked about some of its kinds only (each is read apart from the others).
+    """
     b, t = len(rows), max(len(r.sentence.ids) for r in rows)
-    k, p = len(rows[0].example.kinds), max(len(r.example.places) for r in rows)
+    asked = [_asked(r.example, rng) for r in rows]
+    k, p = len(asked[0]), max(len(r.example.places) for r in rows)
     states = torch.zeros(b, t, rows[0].sentence.states.shape[1])
     mask, neg, seg = (
         torch.zeros(b, t, dtype=torch.bool),
@@ -159,20 +169,15 @@ def collate(
     kind_vectors, place_vectors = torch.zeros(b, k, 2, 384), torch.zeros(b, p, 2, 384)
     for i, r in enumerate(rows):
         n = len(r.sentence.ids)
-        states[i, :n], mask[i, :n], neg[i, :n], seg[i, :n] = (
-            r.sentence.states,
-            True,
-            r.negated,
-            r.seg,
-        )
-        words = r.kind_words.float()
+        states[i, :n], mask[i, :n] = r.sentence.states, True
+        neg[i, :n], seg[i, :n] = r.negated, r.seg
+        words = r.kind_words[asked[i]].float()
         if rng is not None:
             words = words * _kept(rng, k, 0.08)
         spots = r.place_words.float() * (1 if rng is None else _kept(rng, len(r.place_words), 0.12))
         kind_words[i, :, :n], place_words[i, : len(spots), :n] = words, spots
-        picks = [
-            rng.choice(bank.variants[x]) if rng else bank.variants[x][0] for x in r.example.kinds
-        ]
+        names = [r.example.kinds[j] for j in asked[i]]
+        picks = [rng.choice(bank.variants[x]) if rng else bank.variants[x][0] for x in names]
         kind_vectors[i] = bank.kind_vectors[picks]
         for j, name in enumerate(r.example.places):
             place_vectors[i, j] = bank.places[name].vectors
@@ -183,7 +188,19 @@ def collate(
         torch.cat([kind_words, sense_hints(states, kind_vectors)], -1),
         torch.cat([place_words, sense_hints(states, place_vectors)], -1),
     )  # fmt: skip
-    return batch, _targets(rows, k, p)
+    return batch, _targets(rows, asked, p)
+
+
+def _asked(example: Example, rng: random.Random | None) -> list[int]:
+    """Indices of the kinds to ask about: all of them, or in training some meant and some not."""
+    every = list(range(len(example.kinds)))
+    if rng is None:
+        return every
+    meant = frozenset().union(*(s.members for s in example.segments))
+    yes = [i for i in every if example.kinds[i] in meant]
+    chosen = rng.sample(yes, min(len(yes), ASKED // 2))
+    rest = [i for i in every if i not in chosen]
+    return chosen + rng.sample(rest, ASKED - len(chosen))
 
 
 def _kept(rng: random.Random, count: int, drop: float) -> Tensor:
@@ -191,13 +208,17 @@ def _kept(rng: random.Random, count: int, drop: float) -> Tensor:
     return torch.tensor([float(rng.random() > drop) for _ in range(count)])[:, None, None]
 
 
-def _targets(rows: Sequence[Row], k: int, p: int) -> Targets:
+def _targets(rows: Sequence[Row], asked: Sequence[Sequence[int]], p: int) -> Targets:
     pairs = [(r.example, s) for r in rows for s in r.example.segments]
-    roles, members = torch.full((len(pairs), p), -100), torch.zeros(len(pairs), k)
+    kinds_of = [
+        [r.example.kinds[j] for j in of] for r, of in zip(rows, asked, strict=True)
+        for _ in r.example.segments
+    ]  # fmt: skip
+    roles, members = torch.full((len(pairs), p), -100), torch.zeros(len(pairs), len(asked[0]))
     for i, (example, s) in enumerate(pairs):
         for j, place in enumerate(example.places):
             roles[i, j] = 1 if place in s.targets else 2 if place in s.sources else 0
-        members[i] = torch.tensor([float(name in s.members) for name in example.kinds])
+        members[i] = torch.tensor([float(name in s.members) for name in kinds_of[i]])
     named = [s.link == "own" and (s.act in NAMED_ACTS or bool(s.members)) for _, s in pairs]
     return Targets(
         torch.tensor([ACTS.index(s.act) for _, s in pairs]),
@@ -205,5 +226,5 @@ def _targets(rows: Sequence[Row], k: int, p: int) -> Targets:
         torch.tensor([LINKS.index(s.link) for _, s in pairs]),
         roles, members,
         torch.tensor(named),
-        torch.tensor([s.act in NAMED_ACTS[:3] or bool(s.members) for _, s in pairs]),
+        torch.tensor([s.act in NAMED_ACTS[:4] or bool(s.members) for _, s in pairs]),
     )  # fmt: skip

@@ -31,7 +31,7 @@ SHA256 = {
 }
 LAYERS, HEADS, WIDTH = 6, 12, 384
 TAPS = (3, 6)  # layers whose states are handed out: syntax is clearer half-way, meaning at the top
-MAX_TOKENS = 96
+MAX_TOKENS = 224
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +50,10 @@ class Sentence:
     states: Tensor
     ids: Tensor
     spans: list[tuple[int, int]]
+
+    def cpu(self) -> Sentence:
+        """The same in main memory."""
+        return replace(self, states=self.states.cpu(), ids=self.ids.cpu())
 
 
 def encode(encoder: Encoder, texts: Sequence[str]) -> list[Sentence]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from planners.embedded import afterwards, grouped, linked
 from planners.embedded.clauses import TRASH, USER, Clause, Clauses, not_verbs
 from planners.embedded.lexicon import gerund, table
 from planners.embedded.phrases import MARK
@@ -112,29 +113,9 @@ def spoken_of(g: Clauses) -> Clause:
     pronoun = g.draw.plain(table("manner")["them" if plural_ else "it"])
     link = "them" if plural_ else "it"
     follow, target, act = _follow(g, pronoun)
-    join = g.draw.plain(
-        [
-            ". ",
-            ", ",
-            " and ",
-            " and ",
-            "; ",
-            ", so ",
-            ". please ",
-            ", can you ",
-            ". can you ",
-            ". could you ",
-            "? ",
-            " and then ",
-            ", would you ",
-            ", please ",
-            ". would you please ",
-            "? if so, ",
-            "? then ",
-            ". now ",
-        ]
-    )
-    head = re.match(r"([.,;?]? ?(?:and |then |so |and then |now )?)(.*)$", join)
+    asked = follow.split(" ", 1)[0] not in (*not_verbs(), *pronoun.split(), "see", "let", "please")
+    join = g.draw.plain(table("manner")["follow_join" if asked else "state_join"])
+    head = re.match(r"([.,;:?]* ?(?:and |then |so |and then |now |but )?)(.*)$", join)
     assert head is not None
     text = f"{text}{head[1]}{MARK}{head[2]}{follow}"
     out = [*segs, Segment(act, targets=target, link=link)]
@@ -195,7 +176,11 @@ def held_thing(g: Clauses) -> Clause:
     )
     follow, target, act = _follow(g, pronoun)
     text, _ = g.polite((follow, []))
-    return text + g.end(), [Segment(act, targets=target, link="it")]
+    segs = [Segment(act, targets=target, link="it")]
+    for _ in range(g.rng.choice([0, 0, 1, 2])):
+        more, extra = g.clause("give trash move go")
+        text, segs = f"{text}{g.join()}{MARK}{more}", [*segs, *extra]
+    return text + g.end(), segs
 
 
 def need_only(g: Clauses) -> Clause:
@@ -251,7 +236,7 @@ def spill(g: Clauses) -> Clause:
     throw = throw.replace("{intrash}", g.draw.pick(table("manner")["intrash"]))
     gone = Segment("move", targets=TRASH, link="it")
     join = g.draw.plain([", ", ". ", ", so ", " and "])
-    opening = g.draw.pick(table("manner")["open"])
+    opening = "" if throw.split(" ", 1)[0] in not_verbs() else g.draw.pick(table("manner")["open"])
     roll = g.rng.random()
     if roll < 0.4:
         return f"{text}{join}{MARK}{opening} {throw}{g.join()}{MARK}{ask}", [
@@ -273,7 +258,9 @@ def spill(g: Clauses) -> Clause:
 def context(g: Clauses) -> Clause:
     """Small talk around a request."""
     (talk, none), (ask, segs) = g.none(), g.polite(g.clause())
-    join = g.draw.plain([". ", ", ", "! ", "; ", ". ", ": ", " and ", ", so "])
+    if g.draw.chance(0.2):
+        ask, segs = g.rng.choice([linked.long, grouped.many, grouped.sorted_out])(g)
+    join = g.draw.plain([". ", ", ", "! ", "; ", ". ", ": ", " and ", ", so ", "... "])
     if g.draw.chance(0.25):
         talk, none = f"{talk}{g.draw.plain([' and ', '. ', ', '])}{MARK}{g.none()[0]}", none * 2
     if g.draw.chance(0.75):
@@ -283,7 +270,11 @@ def context(g: Clauses) -> Clause:
 
 def forbidden(g: Clauses) -> Clause:
     """What not to do, beside what to do."""
-    (no, segs0), (ask, segs) = g.forbid(), g.polite(g.clause("give move trash"))
+    whole = g.draw.chance(0.35)
+    asked = g.clear() if whole and g.draw.chance(0.6) else g.clause("give move trash")
+    (no, segs0), (ask, segs) = g.forbid(), g.polite(asked)
+    spared = frozenset().union(*(s.members for s in segs0))
+    segs = [replace(s, members=s.members - spared) if s.quant == "all" else s for s in segs]
     if g.draw.chance(0.5):
         join = g.draw.plain([", ", " and ", ". ", " but ", ", just ", ", instead ", "; "])
         return f"{MARK}{no}{join}{ask}", segs0 + segs
@@ -353,9 +344,19 @@ def shared_verb(g: Clauses) -> Clause:
 
 
 FORMS: dict[str, tuple[float, Callable[[Clauses], Clause]]] = {
-    "single": (40, single), "several": (16, several), "ordered": (4.5, ordered),
-    "spoken_of": (12, spoken_of), "held": (3, held_thing), "need": (8, need_only),
-    "need_said": (3, need_said), "two_needs": (1, two_needs),
-    "spill": (2.5, spill), "context": (6, context), "forbidden": (3, forbidden), "tour": (3, tour),
-    "impossible": (8, impossible), "shared_verb": (3, shared_verb),
+    "single": (36, single), "several": (13, several), "ordered": (4.5, ordered),
+    "spoken_of": (11, spoken_of), "held": (4.5, held_thing), "need": (9, need_only),
+    "need_said": (3.5, need_said), "two_needs": (1.5, two_needs),
+    "spill": (2.5, spill), "context": (6, context), "forbidden": (4, forbidden), "tour": (3, tour),
+    "impossible": (9, impossible), "shared_verb": (3, shared_verb),
+    "there": (2.5, linked.there), "same": (1.5, linked.same), "corrected": (2, linked.corrected),
+    "conditional": (2, linked.conditional), "gapped": (1.5, linked.gapped),
+    "listed": (2, linked.listed), "long": (5, linked.long), "reasoned": (3, linked.reasoned),
+    "drawers": (4, linked.drawers), "swapped": (1.5, linked.swapped),
+    "many": (4, grouped.many), "headed": (2, grouped.headed), "laid_out": (1.5, grouped.laid_out),
+    "sorted": (3, grouped.sorted_out), "kept_only": (1.5, grouped.kept_only),
+    "itinerary": (1, grouped.itinerary),
+    "constrained": (2.5, afterwards.constrained), "need_within": (1.5, afterwards.need_within),
+    "seen_to": (2, afterwards.seen_to), "apportioned": (1.5, afterwards.apportioned),
+    "once_done": (1, afterwards.once_done), "been_to": (1, afterwards.been_to),
 }  # fmt: skip

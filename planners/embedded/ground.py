@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from embodied.tasks.labels import DRAWER
-from embodied.world.facts import Facts
+from embodied.world.facts import Facts, kind
 from planners.embedded.agenda import BACK, Duty
 from planners.embedded.interpret import Guess
 from planners.embedded.reading import ACTS, LINKS, QUANTS
-from planners.embedded.referents import MAYBE, Problem, Scene, Sense, at_hand, things
+from planners.embedded.referents import FITS, MAYBE, Problem, Scene, Sense, apart, at_hand, things
+from planners.embedded.relations import fallbacks, number
 
 PER_PIECE, BEAM = 5, 12
 PRONOUN = re.compile(
@@ -21,6 +22,9 @@ PRONOUN = re.compile(
 )
 OTHER = re.compile(r"\b(other|another|second|rest|remaining)\b")
 ONE = re.compile(r"\bone\b")
+ANOTHER_ONE = re.compile(
+    r"(?<!the )(?<!that )(?<!this )(?<!first )\bone\b(?! of (?:them|these|those))"
+)
 MANY = re.compile(r"\b(them|these|those|both|all|everything|things|the rest)\b")
 
 
@@ -60,8 +64,13 @@ def _targets(guess: Guess) -> list[tuple[float, tuple[tuple[str, float], ...]]]:
     return [(main, goal)] + [(w, ((n, 1.0),)) for w, n in rest[:1]]
 
 
-def hypotheses(guesses: Sequence[Guess], first: Facts, drawer: bool = False) -> list[Hypothesis]:
+def hypotheses(
+    guesses: Sequence[Guess], first: Facts, drawer: bool = False, temperature: float = 1.0
+) -> list[Hypothesis]:
     """Combinations of senses, likeliest first, weights summing to one.
+
+    With the calibrated `temperature` (`Calibration.whole`) the weight of the first is the share of
+    instructions that are read right at such a weight.
 
     Args:
         first: the scene that the instruction was given in.
@@ -76,8 +85,9 @@ def hypotheses(guesses: Sequence[Guess], first: Facts, drawer: bool = False) -> 
     if all(s.act == "none" for s in beam[0][1]):  # someone who speaks to a robot wants something
         active = [(p, picked) for p, picked in beam if any(s.act != "none" for s in picked)]
         beam = active if active and active[0][0] > 0.05 * beam[0][0] else beam
-    total = sum(p for p, _ in beam)
-    return [_build(p / total, picked, scene) for p, picked in beam]
+    weights = np.array([p for p, _ in beam]) ** (1 / temperature)
+    shares = (weights / weights.sum()).tolist()
+    return [_build(w, picked, scene) for w, (_, picked) in zip(shares, beam, strict=True)]
 
 
 @dataclass
@@ -95,7 +105,12 @@ def _build(weight: float, picked: Sequence[Sense], scene: Scene) -> Hypothesis:
     groups: list[Group] = []
     problem: Problem | None = None
     aside: Problem | None = None  # stands in the way only if nothing else is asked for
+    instead = fallbacks(s.guess.text for s in picked)
     for i, sense in enumerate(picked):
+        if instead[i]:
+            if not _blocked(problem):
+                continue
+            problem = None
         fresh, trouble = _duties(i, sense, picked, scene, groups, len(duties))
         duties += [(sense.guess.order, d) for d in fresh]
         if trouble is not None and _idle(trouble, sense):
@@ -117,6 +132,11 @@ def _build(weight: float, picked: Sequence[Sense], scene: Scene) -> Hypothesis:
     return Hypothesis(tuple(final), weight, problem)
 
 
+def _blocked(problem: Problem | None) -> bool:
+    """Whether what is to be done "otherwise" is to be done."""
+    return problem is not None and problem.what in ("absent", "few", "unknown", "shut", "gone")
+
+
 def _idle(trouble: Problem, sense: Sense) -> bool:
     """Whether a piece that leads nowhere may have been mere talk."""
     talk = float(sense.guess.act[ACTS.index("none")])
@@ -132,8 +152,11 @@ def _duties(
     if act in ("open", "close"):
         fine = scene.drawer
         return ([Duty(act, said=guess.text)], None) if fine else ([], Problem("drawer", guess.text))
+    if act == "swap":
+        return _swapped(i, picked, scene)
     if act == "release":
         return [Duty("release", said=guess.text)], None
+    sense = _with_place(sense, scene)
     if act in ("move", "go"):
         targets = tuple(t for t in sense.targets if scene.drawer or t[0] != DRAWER)
         if not targets:
@@ -141,7 +164,7 @@ def _duties(
         sense = replace(sense, targets=targets)
     if act == "go":
         return [Duty("go", targets=sense.targets, where=guess.where, said=guess.text)], None
-    if _points_back(sense):
+    if _points_back(sense) and (groups or not _names(sense)):
         return _linked(sense, groups, scene.first, count)
     choices, need, trouble = things(sense, scene)
     if act == "none":
@@ -161,7 +184,49 @@ def _duties(
         return [], trouble
     targets = _elsewhere(sense, choices, scene.first)
     duty = Duty(act, choices, need, targets, det=guess.det, where=guess.where, said=guess.text)
+    duty = replace(duty, distinct=apart(sense))
+    if guess.where == "all" and len(targets) > 1:  # "one on each counter"
+        return [replace(duty, targets=(target,)) for target in targets], None
     return [duty], None
+
+
+def _swapped(i: int, picked: Sequence[Sense], scene: Scene) -> tuple[list[Duty], Problem | None]:
+    """Two duties: each of two things goes where the other is."""
+    sense, at = picked[i], scene.first.at
+    if i and picked[i - 1].act == "swap":
+        return [], None  # the piece before spoke for both
+    if i + 1 < len(picked) and picked[i + 1].act == "swap":
+        pair = [sense, picked[i + 1]]
+    else:  # both are named in this piece
+        best = sorted(sense.guess.members, key=lambda k: -sense.guess.members[k])[:2]
+        pair = [replace(sense, guess=replace(sense.guess, members={k: 1.0})) for k in best]
+    found = [things(s, scene) for s in pair]
+    for _, _, trouble in found:
+        if trouble:
+            return [], trouble
+    sides = [
+        [(o, p) for o, _ in choices if (p := at.get(o)) is not None] for choices, _, _ in found
+    ]
+    for a, here in sides[0]:
+        for b, there in sides[1]:
+            if here != there:
+                return [
+                    Duty("move", ((a, 1.0),), 1, ((there, 1.0),), det="the", said=sense.guess.text),
+                    Duty("move", ((b, 1.0),), 1, ((here, 1.0),), det="the", said=sense.guess.text),
+                ], None
+    return [], Problem("nothing", sense.guess.text)
+
+
+def _with_place(sense: Sense, scene: Scene) -> Sense:
+    """ "Next to the apple" is where the apple is: a target where none is named, else a source."""
+    at = {scene.first.at.get(o) for o in scene.first.instances if kind(o) in sense.guess.beside}
+    near = frozenset(p for p in at if p is not None)
+    if not near:
+        return sense
+    named = max((role[1] for role in sense.guess.roles.values()), default=0.0) > 0.5
+    if sense.act == "move" and not named:
+        return replace(sense, targets=tuple((p, 1.0) for p in sorted(near)))
+    return replace(sense, near=near)
 
 
 def _elsewhere(
@@ -192,6 +257,12 @@ def _points_back(sense: Sense) -> bool:
     return max(guess.members.values(), default=0.0) < MAYBE and bool(PRONOUN.search(guess.text))
 
 
+def _names(sense: Sense) -> bool:
+    """Whether a piece speaks of its things by name: no word in it stands for others."""
+    words = PRONOUN.search(sense.guess.text)
+    return words is None and max(sense.guess.members.values(), default=0.0) >= FITS
+
+
 def _linked(
     sense: Sense, groups: list[Group], first: Facts, count: int
 ) -> tuple[list[Duty], Problem | None]:
@@ -213,8 +284,13 @@ def _linked(
         if not group.choices:
             return [], Problem("absent", group.act)
         other = bool(OTHER.search(text))
+        if group.duty is not None and ANOTHER_ONE.search(text):
+            other = True  # "a soda for me, one on the table"
+        said = number(text)
         need = 1 if ONE.search(text) or (other and "rest" not in text) else group.need
-        if other and group.duty is None:
+        if said is not None:
+            need = QUANTS.index(said) + 1  # "bin two of them"
+        elif other and group.duty is None:
             need = 1
         duty = Duty(sense.act, group.choices, need, sense.targets, group.duty, other)
         out.append(replace(duty, det="the", where=sense.guess.where, said=text))

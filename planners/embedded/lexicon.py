@@ -1,6 +1,6 @@
 """The tables behind the training grammar, as typed data: kinds of things, phrases, frames, places.
 
-Words and frames are held out by a stable hash of their text: one in ten never occurs in training,
+Words and frames are held out by a stable hash of their text: one in 25 never occurs in training,
 so that validation sentences show unseen verbs, nouns and whole frames.
 """
 
@@ -20,7 +20,7 @@ import yaml
 TABLES = Path(__file__).parent / "tables"
 PLACES = ("close counter", "far counter", "table", "trash", "user", "drawer")
 BACK = "back"  # pseudo place: where the thing (or the robot) was at the start
-HOLD_OUT = 10  # one item in this many is kept out of training
+HOLD_OUT = 25  # one item in this many is kept out of training
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,9 @@ def kinds() -> dict[str, Kind]:
         props, _, aliases = line.partition("|")
         names = tuple(a.strip() for a in aliases.split(",") if a.strip())
         rng = random.Random(name)
-        texts = tuple(describe(name, props.split(), rng) for _ in range(5))
+        made = [describe(name, props.split(), rng) for _ in range(5)]
+        written = table("described").get(name)
+        texts = (written, *made[:3]) if written else tuple(made)
         result[name] = Kind(name, names, frozenset(props.split()), texts)
     for props, names in table("kinds")["groups"].items():
         for name in names:
@@ -103,6 +105,12 @@ def kinds() -> dict[str, Kind]:
                 text = describe(name, props.split(), random.Random(name))
                 result[name] = Kind(name, (), frozenset(props.split()), (text,))
     return result
+
+
+@functools.cache
+def needs() -> list[dict[str, Any]]:
+    """Rows of the needs' table; their alternatives are written out when a sentence is drawn."""
+    return table("needs")
 
 
 @functools.cache
@@ -116,6 +124,13 @@ def place_names() -> dict[str, tuple[str, ...]]:
     return {place: tuple(dict.fromkeys(said)) for place, said in names.items()}
 
 
+@functools.cache
+def new_kinds() -> frozenset[str]:
+    """Kinds that never occur in training, neither in a catalogue nor in a sentence."""
+    real = set(table("kinds")["real"])
+    return frozenset(name for name in kinds() if name not in real and held_out(f"kind {name}"))
+
+
 def held_out(text: str) -> bool:
     """Whether this word, phrase or frame is kept out of training."""
     return hashlib.md5(text.encode()).digest()[0] % HOLD_OUT == 0
@@ -124,11 +139,13 @@ def held_out(text: str) -> bool:
 class Draw:
     """Random choices from tables that keep to the training part, or note when they leave it."""
 
-    def __init__(self, rng: random.Random, training: bool) -> None:
-        self.rng, self.training, self.unseen = rng, training, 0
+    def __init__(self, rng: random.Random, training: bool, whole: bool = False) -> None:
+        self.rng, self.training, self.whole, self.unseen = rng, training, whole, 0
 
     def pick(self, options: Sequence[str]) -> str:
-        """One option; held-out ones only outside training."""
+        """One option; held-out ones only outside training, or with the `whole` tables."""
+        if self.whole:
+            return self.rng.choice(options)
         if self.training:
             options = [o for o in options if not held_out(o)] or options
             return self.rng.choice(options)

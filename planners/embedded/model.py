@@ -21,7 +21,7 @@ from embodied.world.facts import Facts, kind
 from planners.embedded import asking
 from planners.embedded.agenda import Option, locate, options
 from planners.embedded.asking import meanings
-from planners.embedded.conformal import TARGET_SUCCESS, threshold
+from planners.embedded.conformal import FILE, TARGET_SUCCESS, threshold
 from planners.embedded.data import place_entries
 from planners.embedded.encoder import Encoder
 from planners.embedded.ground import Hypothesis, hypotheses
@@ -34,9 +34,6 @@ from planners.model import Prompt, Question, Scores, no_skill, not_in_scene
 
 FLOOR = 0.03  # probability kept for all labels together, whatever the reading says
 SHARPEN = 1.5  # the likeliest reading counts for more than its share
-REFUSE = (
-    0.6  # weight of hypotheses that cannot be carried out from which the instruction is refused
-)
 UNCLEAR = "The answers fit none of the choices; name one of them."
 PLACED = ("go to", "place", "bring")  # kinds whose place is part of what they are
 
@@ -62,8 +59,11 @@ class EmbeddedModel:
             kinds = [(name, tuple(spec.aliases), spec.description) for name, spec in own]
         if places is None:
             places = place_entries(catalogue.places())
-        self.interpreter = Interpreter(encoder, load_readers(weights), kinds, places)
-        self.threshold = threshold(TARGET_SUCCESS)
+        readers, self.calibration = load_readers(weights)
+        self.interpreter = Interpreter(encoder, readers, kinds, places, self.calibration)
+        asking_file = weights / FILE.name
+        self.asking = asking_file if asking_file.exists() else FILE
+        self.threshold = threshold(TARGET_SUCCESS, self.asking)
 
     def aim(self, success: float, execution: float = 1.0) -> None:
         """Ask as often as it takes for a share `success` of instructions to end well.
@@ -72,7 +72,7 @@ class EmbeddedModel:
             execution: the share of plans that the skills carry out; what they lose, understanding
                 has to make up for.
         """
-        self.threshold = threshold(min(success / execution, 0.99))
+        self.threshold = threshold(min(success / execution, 0.99), self.asking)
 
     def score(self, prompt: Prompt, calls: Sequence[SkillCall]) -> Scores:
         """Log-probabilities over `calls` (logsumexp 0, none is -inf)."""
@@ -124,7 +124,7 @@ class EmbeddedModel:
             return UNCLEAR if known.unclear else None
         stuck = [h for h in known.found if h.problem is not None]
         total = sum(h.weight for h in known.found) or 1.0
-        if sum(h.weight for h in stuck) < REFUSE * total:
+        if sum(h.weight for h in stuck) < self.calibration.refuse * total:
             return None
         names = [item.name for item in self.interpreter.kinds]
         problem = max(stuck, key=lambda h: h.weight).problem
@@ -148,7 +148,7 @@ class EmbeddedModel:
 
         drawer: whether it can be opened and closed (`drawer_in` the calls offered).
         """
-        return hypotheses(self.guesses(instruction), first, drawer)
+        return hypotheses(self.guesses(instruction), first, drawer, self.calibration.whole)
 
     def guesses(self, instruction: str) -> tuple[Guess, ...]:
         """The network's guess for each piece of the instruction."""

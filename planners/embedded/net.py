@@ -7,7 +7,7 @@ which tokens are its own piece's, with hints of how well each token matches it (
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from planners.embedded.reading import ACTS, LINKS, QUANTS, ROLES
 
 REL = 5  # classes of a token's place relative to a piece: ≤-2, -1, own, +1, ≥+2
 HINTS = 6  # per token and query, see `features.word_hints` and `features.sense_hints`
-SLOTS = 8  # pieces beyond this many share the last embedding
+SLOTS = 12  # pieces beyond this many share the last embedding
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,34 @@ class Batch:
     kind_hints: Tensor
     place_hints: Tensor
 
+    def to(self, device: str | torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(*(getattr(self, f.name).to(device) for f in fields(self)))
+
 
 @dataclass
 class Logits:
-    """act (N,9) quant (N,5) link (N,3) roles (N,P,3) members (N,K)."""
+    """act (N,10) quant (N,7) link (N,3) roles (N,P,3) members (N,K)."""
 
     act: Tensor
     quant: Tensor
     link: Tensor
     roles: Tensor
     members: Tensor
+
+
+@dataclass
+class Pieces:
+    """Which sentence each of N pieces is of, and its tokens.
+
+    owner (N,); rel (N,T): class of each token's place relative to the piece; mask (N,T): tokens of
+    the sentence; own (N,T): tokens of the piece.
+    """
+
+    owner: Tensor
+    rel: Tensor
+    mask: Tensor
+    own: Tensor
 
 
 class Attend(nn.Module):
@@ -77,33 +95,54 @@ class Attend(nn.Module):
         self.hint_bias = nn.Parameter(torch.zeros(heads, HINTS))
         self.out = nn.Linear(width + heads * HINTS, width)
 
-    def forward(
-        self, q: Tensor, x: Tensor, rel: Tensor, mask: Tensor, hints: Tensor | None
-    ) -> Tensor:
-        """q (N,Q,D), x (N,T,D), rel (N,T) int, mask (N,T), hints (N,Q,T,HINTS) -> (N,Q,D)."""
+    def forward(self, q: Tensor, x: Tensor, at: Pieces, hints: Tensor | None) -> Tensor:
+        """q (N,Q,D) projected queries, x (B,T,D), hints (B,Q,T,HINTS) -> (N,Q,D)."""
         n, count, width = q.shape
 
         def split(y: Tensor) -> Tensor:
-            return y.view(n, -1, self.heads, width // self.heads).transpose(1, 2)
+            return y.view(y.shape[0], -1, self.heads, width // self.heads).transpose(1, 2)
 
-        logits = (
-            split(self.query(q)) @ split(self.key(x)).transpose(2, 3) / (width // self.heads) ** 0.5
-        )
-        logits = logits + self.rel_bias[:, rel].transpose(0, 1)[:, :, None, :]
-        if hints is not None:
-            logits = logits + torch.einsum("nqtf,hf->nhqt", hints, self.hint_bias)
-        weight = logits.masked_fill(~mask[:, None, None, :], -1e4).softmax(-1)
-        seen = (weight @ split(self.value(x) + self.rel_value[rel])).transpose(1, 2).flatten(2)
+        keys, values = split(self.key(x))[at.owner], split(self.value(x))[at.owner]
+        logits = split(q) @ keys.transpose(2, 3) / (width // self.heads) ** 0.5
+        logits = logits + self.rel_bias[:, at.rel].transpose(0, 1)[:, :, None, :]
+        if hints is not None:  # the same for every piece of a sentence
+            bias = torch.einsum("bqtf,hf->bhqt", hints, self.hint_bias)
+            logits = logits + bias[at.owner]
+        weight = logits.masked_fill(~at.mask[:, None, None, :], -1e4).softmax(-1)
+        values = values + split(self.rel_value[at.rel].to(values.dtype))
+        seen = (weight @ values).transpose(1, 2).flatten(2)
         if hints is None:
             extra = seen.new_zeros(n, count, self.heads * HINTS)
         else:
-            extra = torch.einsum("nhqt,nqtf->nqhf", weight, hints.to(weight.dtype)).flatten(2)
-        return self.out(torch.cat([seen, extra], -1))
+            own = hints[at.owner].to(weight.dtype)
+            extra = (weight.transpose(1, 2) @ own).flatten(2)
+        return self.out(torch.cat([seen, extra.to(seen.dtype)], -1))
 
 
 def mlp(inputs: int, width: int, outputs: int) -> nn.Sequential:
     """Two layers with GELU."""
     return nn.Sequential(nn.Linear(inputs, width), nn.GELU(), nn.Linear(width, outputs))
+
+
+class Joint(nn.Module):
+    """Two layers with GELU over several inputs side by side, each at the size that it has.
+
+    The first layer of a concatenation is the sum of a layer per part, so that what is the same for
+    all queries, or for all pieces of a sentence, is computed once.
+    """
+
+    def __init__(self, inputs: tuple[int, ...], width: int, outputs: int) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(nn.Linear(n, width, bias=i == 0) for i, n in enumerate(inputs))
+        self.out = nn.Linear(width, outputs)
+
+    def forward(self, *inputs: Tensor, owner: Tensor) -> Tensor:
+        """Parts (N,Q,.) or (N,1,.); the last is per sentence, (B,Q,.). -> (N,Q,outputs)."""
+        *own, shared = (layer(x) for layer, x in zip(self.parts, inputs, strict=True))
+        hidden = shared[owner]
+        for part in own:
+            hidden = hidden + part
+        return self.out(nn.functional.gelu(hidden))
 
 
 class Reader(nn.Module):
@@ -112,15 +151,17 @@ class Reader(nn.Module):
     def __init__(self, cfg: ReaderCfg = ReaderCfg()) -> None:
         super().__init__()
         self.cfg = cfg
-        d, drop = cfg.width, cfg.dropout
+        d = cfg.width
 
         def layer() -> nn.Module:
             return nn.TransformerEncoderLayer(
-                d, cfg.heads, 2 * d, drop, "gelu", batch_first=True, norm_first=True
+                d, cfg.heads, 2 * d, 0.0, "gelu", batch_first=True, norm_first=True
             )
 
         self.inputs = nn.Sequential(
-            nn.LayerNorm(WIDTH * len(TAPS)), nn.Linear(WIDTH * len(TAPS), d)
+            nn.LayerNorm(WIDTH * len(TAPS)),
+            nn.Linear(WIDTH * len(TAPS), d),
+            nn.Dropout(cfg.dropout),
         )
         self.negated = nn.Embedding(2, d)
         self.early = nn.ModuleList(layer() for _ in range(cfg.early))
@@ -135,8 +176,9 @@ class Reader(nn.Module):
         self.act, self.quant, self.link = (nn.Linear(d, len(k)) for k in (ACTS, QUANTS, LINKS))
         self.place_in, self.kind_in = nn.Linear(WIDTH, d), nn.Linear(2 * WIDTH, d)
         self.place_attend, self.kind_attend = Attend(d, cfg.heads), Attend(d, cfg.heads)
-        self.role = mlp(3 * d + 2 * HINTS, d, len(ROLES))
-        self.member = mlp(4 * d + 2 * HINTS, d, 1)
+        self.role = Joint((d, d, 2 * HINTS, d), d, len(ROLES))
+        self.member = Joint((d, d, d, 2 * HINTS, d), d, 1)
+        self.drop = nn.Dropout(cfg.dropout)
 
     def trunk(self, batch: Batch) -> Tensor:
         """(B,T,D) before the split is known."""
@@ -160,43 +202,44 @@ class Reader(nn.Module):
         x = x + self.piece(batch.seg.clamp(max=SLOTS - 1)) + opens[..., None] * self.opens
         for layer in self.late:
             x = layer(x, src_key_padding_mask=~batch.mask)
-        x, mask = self.norm(x)[batch.owner], batch.mask[batch.owner]
-        offset = batch.seg[batch.owner] - batch.index[:, None]
-        rel, own = offset.clamp(-2, 2) + 2, (offset == 0) & mask
-        mean = (x * own[..., None]).sum(1) / own.sum(1, keepdim=True).clamp(min=1)
-        peak = x.masked_fill(~own[..., None], -1e4).amax(1)
-        peak = torch.where(own.any(1, keepdim=True), peak, torch.zeros_like(peak))
-        asked = self.ask(self.asks.expand(len(x), -1, -1) + mean[:, None], x, rel, mask, None)
-        s = self.summary(torch.cat([mean, peak, asked.flatten(1)], -1))
+        x, offset = self.norm(x), batch.seg[batch.owner] - batch.index[:, None]
+        mask = batch.mask[batch.owner]
+        at = Pieces(batch.owner, offset.clamp(-2, 2) + 2, mask, (offset == 0) & mask)
+        s = self.drop(self._summary(x, at))
         return Logits(
             self.act(s), self.quant(s), self.link(s),
-            self._roles(s, x, rel, mask, own, batch), self._members(s, x, rel, mask, own, batch),
+            self._roles(s, x, at, batch), self._members(s, x, at, batch),
         )  # fmt: skip
 
-    def _roles(
-        self, s: Tensor, x: Tensor, rel: Tensor, mask: Tensor, own: Tensor, batch: Batch
-    ) -> Tensor:
-        q, hints = self.place_in(batch.places)[batch.owner], batch.place_hints[batch.owner]
-        seen = self.place_attend(q + s[:, None], x, rel, mask, hints)
-        s = s[:, None].expand_as(seen)
-        return self.role(torch.cat([seen, q, s, _peaks(hints, own, mask)], -1))
+    def _summary(self, x: Tensor, at: Pieces) -> Tensor:
+        """(N,D): what each piece says."""
+        mine, own = x[at.owner], at.own[..., None]
+        mean = (mine * own).sum(1) / own.sum(1).clamp(min=1)
+        peak = mine.masked_fill(~own, -1e4).amax(1)
+        peak = torch.where(at.own.any(1, keepdim=True), peak, torch.zeros_like(peak))
+        asks = self.ask.query(self.asks + mean[:, None])
+        asked = self.ask(asks, x, at, None)
+        return self.summary(torch.cat([mean, peak, asked.flatten(1).to(mean.dtype)], -1))
 
-    def _members(
-        self, s: Tensor, x: Tensor, rel: Tensor, mask: Tensor, own: Tensor, batch: Batch
-    ) -> Tensor:
-        q, hints = self.kind_in(batch.kinds), batch.kind_hints[batch.owner]
+    def _roles(self, s: Tensor, x: Tensor, at: Pieces, batch: Batch) -> Tensor:
+        q, hints, attend = self.place_in(batch.places), batch.place_hints, self.place_attend
+        asked = attend.query(q)[at.owner] + attend.query(s)[:, None]
+        seen = attend(asked, x, at, hints)
+        return self.role(seen, s[:, None], _peaks(hints, at), q, owner=at.owner)
+
+    def _members(self, s: Tensor, x: Tensor, at: Pieces, batch: Batch) -> Tensor:
+        q, hints, attend = self.kind_in(batch.kinds), batch.kind_hints, self.kind_attend
         if self.training and self.cfg.query_noise:
             q = q + self.cfg.query_noise * q.detach().std() * torch.randn_like(q)
-        q = q[batch.owner]
-        seen = self.kind_attend(q + s[:, None], x, rel, mask, hints)
-        s = s[:, None].expand_as(seen)
-        return self.member(torch.cat([seen, q, seen * q, s, _peaks(hints, own, mask)], -1)).squeeze(
-            -1
-        )
+        asked = attend.query(q)[at.owner] + attend.query(s)[:, None]
+        seen = attend(asked, x, at, hints)
+        both = seen * q[at.owner]
+        peaks = _peaks(hints, at)
+        return self.member(seen, both, s[:, None], peaks, q, owner=at.owner).squeeze(-1)
 
 
-def _peaks(hints: Tensor, own: Tensor, mask: Tensor) -> Tensor:
-    """The strongest hint inside the piece and anywhere: (N,Q,T,F) -> (N,Q,2F)."""
-    inside = hints.masked_fill(~own[:, None, :, None], 0).amax(2)
-    anywhere = hints.masked_fill(~mask[:, None, :, None], 0).amax(2)
+def _peaks(hints: Tensor, at: Pieces) -> Tensor:
+    """The strongest hint inside the piece and anywhere: (B,Q,T,F) -> (N,Q,2F); hints are >= 0."""
+    anywhere = hints.clamp(min=0).amax(2)[at.owner]
+    inside = (hints[at.owner] * at.own[:, None, :, None]).amax(2)
     return torch.cat([inside, anywhere], -1)

@@ -9,6 +9,15 @@ from embodied.tasks.labels import DRAWER
 from embodied.world.facts import Facts, kind
 from planners.embedded.agenda import BACK
 from planners.embedded.interpret import Guess
+from planners.embedded.reading import QUANTS
+from planners.embedded.relations import (
+    AT_MOST,
+    BOTH_AND,
+    DISTINCT,
+    HALF,
+    ONE_OF_EACH,
+    spares_one,
+)
 
 FITS, MAYBE = 0.5, 0.25  # a kind's probability from which it fits, and from which it might
 
@@ -21,6 +30,7 @@ class Sense:
     targets: tuple[tuple[str, float], ...]
     quant: str
     guess: Guess
+    near: frozenset[str] = frozenset()  # where the things are that it names to tell a place
 
 
 @dataclass(frozen=True)
@@ -71,14 +81,37 @@ def things(sense: Sense, scene: Scene) -> tuple[tuple[tuple[str, float], ...], i
     found, trouble = _reachable(found, sense, scene)
     if trouble:
         return (), 1, trouble
-    sources = {name for name, role in guess.roles.items() if role[2] > 0.5}
+    sources = {p for p, role in guess.roles.items() if role[2] > max(0.3, role[1])} | sense.near
     placed = {o: p for o, p in found.items() if first.at.get(o) in sources}
     found = placed or found
-    wanted = {"one": 1, "two": 2, "three": 3, "four": 4, "all": len(found)}[sense.quant]
     choices = tuple(sorted(((o, p * p) for o, p in found.items()), key=lambda x: -x[1]))
-    if len(choices) < wanted:
-        return choices, len(choices), Problem("few", f"{wanted} × {_named(fitting)}")
+    wanted = _count(sense, [o for o, _ in choices])
+    several = {kind(o) for o in found} if apart(sense) else found
+    if len(several) < wanted:
+        return choices, len(several), Problem("few", f"{wanted} × {_named(fitting)}")
     return choices, wanted, None
+
+
+def _count(sense: Sense, found: list[str]) -> int:
+    """How many of the things found are meant."""
+    text = sense.guess.text
+    if ONE_OF_EACH.search(text):
+        return len({kind(o) for o in found})
+    if BOTH_AND.search(text):
+        return 1  # and one of what the next piece names
+    if HALF.search(text):
+        return max(1, len(found) // 2)
+    if sense.quant == "all":
+        return max(1, len(found) - spares_one(text))
+    wanted = QUANTS.index(sense.quant) + 1
+    return min(wanted, len(found)) if AT_MOST.search(text) else wanted
+
+
+def apart(sense: Sense) -> bool:
+    """Whether no two of the things may be of one kind."""
+    text = sense.guess.text
+    counted = sense.quant not in ("one", "all") and DISTINCT.search(text)
+    return bool(counted or ONE_OF_EACH.search(text))
 
 
 def kind_in(name: str, facts: Facts) -> bool:

@@ -44,14 +44,16 @@ def follow(
     limit: int = 30,
 ) -> tuple[Facts, list[str]]:
     """Choose by probability x feasibility until done; the facts at the end and the labels."""
-    calls, history = enumerate_calls(now.instances, families), []
+    calls, history, trail = enumerate_calls(now.instances, families), [], [now]
     for _ in range(limit):
-        p = model.score(Prompt(said, tuple(history), now), calls).p
+        prompt = Prompt(said, tuple(history), now, trail=tuple(trail))
+        p = model.score(prompt, calls).p
         call = calls[int(np.argmax(p * [feasible(c, now) for c in calls]))]
         if call.kind == "done":
             break
         now = ideal_effect(call, now)
         history.append(Step(call.label, SUCCESS))
+        trail.append(now)
     return now, [step.label for step in history]
 
 

@@ -15,11 +15,14 @@ from safetensors.torch import load, save
 
 from embodied.errors import UsageError
 from planners.embedded.net import Reader, ReaderCfg
+from planners.embedded.reading import Calibration
 
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-def save_readers(folder: Path, readers: Sequence[Reader], provenance: dict[str, Any]) -> None:
+def save_readers(
+    folder: Path, readers: Sequence[Reader], calibration: Calibration, provenance: dict[str, Any]
+) -> None:
     """Write weights, then model.json that names them; what it no longer names is removed.
 
     Weights are named by their content, so that a folder is whole at every moment.
@@ -32,17 +35,23 @@ def save_readers(folder: Path, readers: Sequence[Reader], provenance: dict[str, 
         name = f"reader-{digest[:12]}.safetensors"
         _replace(folder / name, data)
         files.append({"file": name, "sha256": digest, "reader": asdict(reader.cfg)})
-    about = {"format": 2, "readers": files, "training": provenance}
+    about = {
+        "format": 3,
+        "readers": files,
+        "calibration": calibration.to_json(),
+        "training": provenance,
+    }
     _replace(folder / "model.json", (json.dumps(about, indent=1) + "\n").encode())
     for old in folder.glob("reader*.safetensors"):
         if old.name not in {file["file"] for file in files}:
             old.unlink()
 
 
-def load_readers(folder: Path = WEIGHTS) -> list[Reader]:
+def load_readers(folder: Path = WEIGHTS) -> tuple[list[Reader], Calibration]:
     """The readers of a folder, checked against their sha256, in float32 and evaluation mode."""
     try:
-        files = json.loads((folder / "model.json").read_text(encoding="utf-8"))["readers"]
+        about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        files, calibration = about["readers"], Calibration(**about["calibration"])
         parts = [
             (
                 folder / f["file"],
@@ -67,7 +76,7 @@ def load_readers(folder: Path = WEIGHTS) -> list[Reader]:
         reader = Reader(cfg)
         reader.load_state_dict({k: v.float() for k, v in load(data).items()})
         readers.append(reader.eval().requires_grad_(False))
-    return readers
+    return readers, calibration
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -15,14 +15,14 @@ SHORT = {
     "gonna": "going to", "gotta": "have to", "u": "you", "ya": "you", "thx": "thanks",
     "ty": "thanks", "r": "are", "cuz": "because", "dont": "don't",
     "im": "i'm", "ive": "i've", "id": "i'd",
-    "h20": "water",
+    "h20": "water", "h2o": "water",
     "cant": "can't", "whats": "what's", "theres": "there's", "youre": "you're", "sth": "something",
     "smth": "something", "tv": "tv", "&": "and", "n": "and", "kinda": "kind of", "outta": "out of",
     "couldya": "could you", "wouldya": "would you", "ur": "your", "isnt": "isn't", "n't": "not",
 }  # fmt: skip
 SEPARATOR = re.compile(
-    r"(?:[,;.?!:]+\s*|\s+)(?:(?:and|then|plus|also|but|as well as|after that|afterwards|afterward|"
-    r"finally|next|before that|before|after|so|because|since|while|otherwise|instead|later|lastly|"
+    r"(?:[,;.?!:)]+\s*|\s+-+\s+|\s+)(?:(?:and|then|plus|also|but|as well as|after that|afterwards|"
+    r"afterward|finally|next|before that|before|after|so|because|since|while|otherwise|instead|later|lastly|"
     r"secondly|thirdly|once|when|just|now|if so|or else|&)\b[,:]?\s*)*"
 )
 DOMAIN = """
@@ -40,6 +40,7 @@ def normalise(text: str) -> str:
     """Lower case, plain quotes and letters, shortcuts written out, safe mending of spelling."""
     text = unicodedata.normalize("NFKD", text.replace("’", "'").replace("`", "'"))
     text = "".join(c for c in text if not unicodedata.combining(c)).lower()
+    text = re.sub(r"(?<=[a-z0-9])-(?=[a-z0-9])", " ", text)  # lemon-lime, 7-up
     text = re.sub(r"([,;.?!:])(?=[a-z])", r"\1 ", text)
     return re.sub(r"[a-z0-9&][a-z0-9'&]*", lambda m: _word(m[0]), text)
 

@@ -1,79 +1,67 @@
-"""`python -m embodied.train planner`: trains the reader, checks it, writes its folder.
+"""`python -m embodied.train planner`: trains the readers, calibrates them, writes their folder.
 
-The encoder stays frozen, so every sentence is encoded once. Validation sentences hold words and
-frames that are kept out of training (`lexicon.held_out`); the weights that do best there are kept.
+The encoder stays frozen, so every sentence is encoded once. Held-out words, frames and kinds
+(`lexicon.held_out`) never occur in the epochs that are validated; the last epochs hold all words and
+frames, still without the held-out kinds, so that the shipped weights know what the tables know.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch import Tensor
 
-from planners.embedded.data import Bank, Row, Targets, collate, make_rows
+from embodied.world import catalogue
+from planners.embedded.calibration import fit_heads, fit_whole
+from planners.embedded.conformal import refit
+from planners.embedded.data import Bank, Row, make_rows, place_entries
 from planners.embedded.encoder import PIN, SHA256, Encoder
+from planners.embedded.fit import Data, FitCfg, finish_all, fit_all
 from planners.embedded.grammar import Grammar
-from planners.embedded.net import Batch, Logits, Reader, ReaderCfg
+from planners.embedded.interpret import Interpreter
+from planners.embedded.lexicon import new_kinds
+from planners.embedded.net import Reader
+from planners.embedded.reading import Calibration
 from planners.embedded.store import WEIGHTS, save_readers
-from planners.embedded.validate import Report, validate
+from planners.embedded.twins import twins
+from planners.embedded.validate import Report
+
+WHOLE = 1000  # added to the seed for the last epochs' sentences
 
 
 @dataclass(frozen=True)
 class PlannerTrainCfg:
-    """Training of the embedded planner; the defaults are preset cpu, some twenty minutes on a free core.
+    """Training of the embedded planner; the defaults are preset cpu.
 
     out: the folder of the weights; the shipped one if left out.
     """
 
     out: Path = WEIGHTS
     readers: int = 2  # trained apart, their probabilities averaged
-    sentences: int = 26_000
-    checks: int = 1_500  # validation sentences
-    epochs: int = 6
-    batch: int = 64
-    lr: float = 1.5e-3
+    processes: int = 2  # readers trained at a time, one thread each
+    sentences: int = 50_000
+    whole: int = 24_000  # sentences of the last epochs
+    checks: int = 1_600  # validation sentences, half of them about kinds never seen in training
     seed: int = 0
-    reader: ReaderCfg = field(default_factory=ReaderCfg)
+    fit: FitCfg = field(default_factory=FitCfg)
 
 
 SMOKE = PlannerTrainCfg(
-    Path("outputs/train/planner-smoke"), sentences=640, checks=200, epochs=1, readers=1
+    Path("outputs/train/planner-smoke"),
+    1,
+    1,
+    sentences=640,
+    whole=320,
+    checks=200,
+    fit=FitCfg(epochs=1, last=1),
 )
 PRESETS = {"cpu": PlannerTrainCfg(), "smoke": SMOKE}  # smoke: a minute, to see that it runs
-
-
-def losses(logits: Logits, y: Targets) -> dict[str, Tensor]:
-    """One term per head; members and counts only where the label means something."""
-    named, counted = y.named.float(), y.counted.float()
-    member = F.binary_cross_entropy_with_logits(
-        logits.members.float(), y.members, reduction="none"
-    ).sum(1)
-    quant = F.cross_entropy(logits.quant.float(), y.quant, reduction="none", label_smoothing=0.02)
-    return {
-        "act": F.cross_entropy(logits.act.float(), y.act, label_smoothing=0.02),
-        "quant": 0.5 * (quant * counted).sum() / counted.sum().clamp(min=1),
-        "link": 0.5 * F.cross_entropy(logits.link.float(), y.link),
-        "roles": 4
-        * F.cross_entropy(logits.roles.float().flatten(0, 1), y.roles.flatten(), ignore_index=-100),
-        "members": 0.5 * (member * named).sum() / named.sum().clamp(min=1),
-    }
-
-
-def split_loss(x: Tensor, rows: list[Row], reader: Reader) -> Tensor:
-    """Binary cross-entropy at the places where a piece may start."""
-    logits = reader.split(x).float()
-    picked = torch.cat([logits[i, r.split_at] for i, r in enumerate(rows)])
-    wanted = torch.cat([r.split for r in rows])
-    return F.binary_cross_entropy_with_logits(picked, wanted) if len(picked) else logits.sum() * 0
 
 
 def train(
@@ -83,7 +71,12 @@ def train(
     seed: int = 0,
     out: Path | None = None,
 ) -> Path:
-    """Train, keep the best weights by validation, return their folder.
+    """Train, keep the best weights by validation, calibrate, finish, return their folder.
+
+    Calibrated are the readers as validated, on words that they never saw: what the last epochs have
+    shown them they are too sure of.
+
+    The folder changes only at the end: a run that is cut short leaves what there was.
 
     Args:
         cfg: all settings; or else `preset`, a name in PRESETS, with `seed` and `out` on top.
@@ -91,116 +84,74 @@ def train(
     if cfg is None:
         cfg = replace(PRESETS[preset], seed=seed)
         cfg = cfg if out is None else replace(cfg, out=out)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    print(f"training on {device}: {'there is a GPU' if device == 'cuda' else 'no GPU here'}")
     started = time.time()
     torch.set_num_threads(1)
-    encoder = Encoder()
-    bars = Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    )
-    with bars:
-        bank = Bank(encoder)
-        rows, checks = _sentences(cfg, encoder, bank, bars)
-        readers, reports = [], []
-        for number in range(cfg.readers):
-            torch.manual_seed(cfg.seed + number)
-            reader, report = _fit(cfg, number, rows, checks, bank, bars)
-            readers, reports = [*readers, reader], [*reports, report]
-            # a run that is cut short leaves these; the weights in use change only at the end
-            save_readers(_partial(cfg), readers, _provenance(cfg, reports, len(rows), started))
-    save_readers(cfg.out, readers, _provenance(cfg, reports, len(rows), started))
-    shutil.rmtree(_partial(cfg))
+    encoder = Encoder(device=device)
+    bank = Bank(encoder)
+    rows, whole, checks = _sentences(cfg, encoder, bank)
+    data = Data(rows, whole, checks, bank)
+    seeds = [cfg.seed + n for n in range(cfg.readers)]
+    fitted = fit_all(data, replace(cfg.fit, device=device), seeds, cfg.processes)
+    readers, reports = [reader for reader, _ in fitted], [report for _, report in fitted]
+    about = _provenance(cfg, device, reports, started)
+    partial = cfg.out.with_name(cfg.out.name + ".partial")
+    save_readers(partial, readers, Calibration(), about)  # should what follows be cut short
+    calibration = _calibrate(cfg, encoder, readers, data)
+    print(f"calibrated: {calibration}")
+    readers = finish_all(data, replace(cfg.fit, device=device), readers, seeds, cfg.processes)
+    save_readers(cfg.out, readers, calibration, _provenance(cfg, device, reports, started))
+    refit(cfg.out, 2 * cfg.checks)
+    shutil.rmtree(partial)
     print(f"wrote {cfg.readers} readers to {cfg.out}")
     return cfg.out
 
 
-def _partial(cfg: PlannerTrainCfg) -> Path:
-    return cfg.out.with_name(cfg.out.name + ".partial")
+def _calibrate(
+    cfg: PlannerTrainCfg, encoder: Encoder, readers: list[Reader], data: Data
+) -> Calibration:
+    """Temperatures and the threshold for refusing, from sentences that were kept out of training."""
+    known = [r for r in data.checks if not new_kinds() & set(r.example.kinds)]
+    heads = fit_heads(readers, known, data.bank)
+    own = catalogue.objects().items()
+    kinds = [(name, tuple(spec.aliases), spec.description) for name, spec in own]
+    places = place_entries(catalogue.places())
+    interpreter = Interpreter(encoder, readers, kinds, places, Calibration(heads))
+    parts = [
+        list(twins(Grammar(cfg.seed + k, training=False), cfg.checks // 2, cfg.seed + k))
+        for k in (11, 12)
+    ]
+    return replace(fit_whole(interpreter, *parts), heads=heads)
 
 
-def _sentences(
-    cfg: PlannerTrainCfg, encoder: Encoder, bank: Bank, bars: Progress
-) -> tuple[list[Row], list[Row]]:
-    grammar, unseen = Grammar(cfg.seed), Grammar(cfg.seed + 1, training=False)
+def _sentences(cfg: PlannerTrainCfg, encoder: Encoder, bank: Bank) -> list[list[Row]]:
+    """Encoded sentences: of training, of its last epochs, of validation."""
+    grammar = Grammar(cfg.seed)
+    unseen = [Grammar(cfg.seed + k, training=False, strange=k == 2) for k in (1, 2)]
     examples = list({e.text: e for e in (grammar.example() for _ in range(cfg.sentences))}.values())
+    grammar = Grammar(cfg.seed + WHOLE, whole=True)
+    whole = list({e.text: e for e in (grammar.example() for _ in range(cfg.whole))}.values())
     seen = {e.text for e in examples}
-    checks = [e for e in (unseen.example() for _ in range(cfg.checks)) if e.text not in seen]
-    task = bars.add_task("encoding sentences", total=len(examples) + len(checks))
-    done = lambda n: bars.advance(task, n)  # noqa: E731
-    return make_rows(encoder, bank, examples, done=done), make_rows(
-        encoder, bank, checks, done=done
-    )
+    checks = [g.example() for g in unseen for _ in range(cfg.checks // 2)]
+    checks = [e for e in checks if e.text not in seen]
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    ) as bars:
+        parts = (examples, whole, checks)
+        task = bars.add_task("encoding sentences", total=sum(map(len, parts)))
+        return [make_rows(encoder, bank, p, done=lambda n: bars.advance(task, n)) for p in parts]
 
 
-def _fit(
-    cfg: PlannerTrainCfg,
-    number: int,
-    rows: list[Row],
-    checks: list[Row],
-    bank: Bank,
-    bars: Progress,
-) -> tuple[Reader, Report]:
-    """One reader with the weights of its best epoch, and how well they validate."""
-    reader, rng = Reader(cfg.reader), random.Random(cfg.seed + number)
-    best, kept = Report(), reader.state_dict()
-    steps = cfg.epochs * (len(rows) // cfg.batch)
-    optimiser = torch.optim.AdamW(
-        reader.parameters(), lr=cfg.lr, weight_decay=0.05, betas=(0.9, 0.98), fused=True
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, cfg.lr, total_steps=steps + 1, pct_start=max(0.1, 2 / (steps + 1))
-    )
-    task = bars.add_task("training", total=steps)
-    for epoch in range(1, cfg.epochs + 1):
-        for part in _batches(rows, cfg.batch, rng):
-            batch, y = collate(part, bank, rng)
-            loss = _step(reader, batch, y, part, optimiser)
-            schedule.step()
-            bars.update(task, advance=1, description=f"reader {number + 1}, loss {loss:.3f}")
-        report = validate(reader, checks, bank, epoch)
-        bars.console.print(f"reader {number + 1}, epoch {epoch}: {report.line()}")
-        if report.exact >= best.exact:
-            best, kept = report, {k: v.clone() for k, v in reader.state_dict().items()}
-    reader.load_state_dict(kept)
-    return reader, best
-
-
-def _batches(rows: list[Row], size: int, rng: random.Random) -> list[list[Row]]:
-    """Batches of like length in random order: less padding, a third of the time."""
-    keyed = sorted(rows, key=lambda r: len(r.sentence.ids) + 3 * rng.random())
-    parts = [keyed[i : i + size] for i in range(0, len(keyed) - size + 1, size)]
-    rng.shuffle(parts)
-    return parts
-
-
-def _step(
-    reader: Reader, batch: Batch, y: Targets, part: list[Row], optimiser: torch.optim.Optimizer
-) -> float:
-    reader.train()
-    with torch.autocast("cpu", torch.bfloat16):
-        x = reader.trunk(batch)
-        logits = reader.read(x, batch)
-        loss = 0.5 * split_loss(x, part, reader)
-        for term in losses(logits, y).values():
-            loss = loss + term
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
-    optimiser.step()
-    return float(loss.detach())
-
-
-def _provenance(
-    cfg: PlannerTrainCfg, reports: list[Report], sentences: int, started: float
-) -> dict:
+def _provenance(cfg: PlannerTrainCfg, device: str, reports: list[Report], started: float) -> dict:
     return {
-        "command": "python -m embodied.train planner --preset cpu",
+        "command": f"python -m embodied.train planner --seed {cfg.seed}",
         "encoder": {"package": PIN, "sha256": SHA256},
         "config": json.loads(json.dumps(asdict(cfg), default=str)) | {"out": ""},
-        "sentences": sentences,
+        "device": device,
         "minutes": round((time.time() - started) / 60, 1),
         "torch": torch.__version__,
         "validation": [report.to_json() for report in reports],
-        "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
     }
 

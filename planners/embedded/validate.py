@@ -10,12 +10,17 @@ import torch
 from torch import Tensor
 
 from planners.embedded.data import Bank, Row, Targets, collate
+from planners.embedded.lexicon import new_kinds
 from planners.embedded.net import Logits, Reader
 
 
 @dataclass
 class Report:
-    """Shares of right answers; `exact` counts sentences with splits and all readings right."""
+    """Shares of right answers on sentences that hold words, frames or kinds kept out of training.
+
+    exact: sentences with splits and all readings right; new_kinds: the same among those whose
+    catalogue holds kinds never met in training.
+    """
 
     epoch: int = 0
     exact: float = -1.0
@@ -25,11 +30,12 @@ class Report:
     link: float = 0.0
     roles: float = 0.0
     members: float = 0.0
+    new_kinds: float = 0.0
     forms: dict[str, float] = field(default_factory=dict)
 
     def line(self) -> str:
         """One line for the terminal."""
-        heads = ("exact", "split", "act", "quant", "link", "roles", "members")
+        heads = ("exact", "split", "act", "quant", "link", "roles", "members", "new_kinds")
         forms = " ".join(f"{k}:{v:.2f}" for k, v in self.forms.items())
         return " ".join(f"{name} {getattr(self, name):.3f}" for name in heads) + " | " + forms
 
@@ -45,10 +51,11 @@ def validate(
     """Readings by the likeliest class or at one half, on the pieces as they should be split."""
     reader.eval()
     right: dict[str, list[Tensor]] = defaultdict(list)
-    whole, forms = [], defaultdict(list)
+    whole, new, forms = [], [], defaultdict(list)
     for k in range(0, len(rows), size):
         part = list(rows[k : k + size])
         batch, y = collate(part, bank)
+        batch, y = batch.to(reader.norm.weight.device), y.to(reader.norm.weight.device)
         x = reader.trunk(batch)
         logits, split = reader.read(x, batch), reader.split(x)
         cut = [
@@ -63,9 +70,12 @@ def validate(
             ok = cut[i] and bool(piece[batch.owner == i].all())
             whole.append(ok)
             forms[r.example.form].append(ok)
+            if new_kinds() & set(r.example.kinds):
+                new.append(ok)
     means = {name: float(torch.cat(values).float().mean()) for name, values in right.items()}
     shares = {form: round(sum(v) / len(v), 3) for form, v in sorted(forms.items())}
     means = {name: round(mean, 4) for name, mean in means.items()}
+    means["new_kinds"] = round(sum(new) / max(len(new), 1), 4)
     return Report(epoch, sum(whole) / len(whole), forms=shares, **means)
 
 

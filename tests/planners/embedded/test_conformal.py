@@ -27,7 +27,7 @@ def test_thresholds_cover_fresh_instructions() -> None:
         scores.append(score(found, case.meant))
     for target in (0.8, 0.9, 0.95):
         covered = sum(s >= threshold(target) for s in scores) / len(scores)
-        assert covered >= target - 0.06
+        assert covered >= target - 0.07  # 250 cases: three standard deviations
 
 
 def test_a_higher_aim_asks_more_and_weak_skills_are_made_up_for() -> None:

@@ -147,6 +147,16 @@ def test_answers(model: EmbeddedModel, answer: str, picked: tuple[str, ...] | No
         ("pick up the coke can", "and the apple too", {"coke can": "user", "apple": "user"}),
         ("pick up the coke can", "put it on the far counter instead", {"coke can": "far counter"}),
         ("find the coke can", "never mind", {"coke can": "table"}),
+        (
+            "find the coke can",
+            "I said coke but I meant the pepsi",
+            {"pepsi can": "user", "coke can": "table"},
+        ),
+        (
+            "find the coke can",
+            "no, the other one, the pepsi",
+            {"pepsi can": "user", "coke can": "table"},
+        ),
         ("bring it to you", "also throw the sponge away", {"coke can": "user", "sponge": "trash"}),
     ],
 )
@@ -161,3 +171,12 @@ def test_what_is_held_and_no_longer_wanted_is_put_down(model: EmbeddedModel) -> 
     end, labels, _, _ = talk(model, "bring me the coke", says=says)
     assert end.holding is None and end.at["coke can"] in ("table", "close counter", "far counter")
     assert len(labels) <= 4
+
+
+def test_a_stop_on_the_way_is_taken_back(model: EmbeddedModel) -> None:
+    says = [("go to the table", "skip the far counter")]
+    tour = "go to the table, then to the far counter, and then to the close counter"
+    end, labels, _, _ = talk(model, tour, says=says)
+    assert (
+        labels == ["go to the table", "go to the close counter"] and end.robot_at == labels[-1][10:]
+    )

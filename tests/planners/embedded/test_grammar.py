@@ -3,7 +3,7 @@
 import re
 
 from planners.embedded.grammar import Grammar
-from planners.embedded.lexicon import held_out, table
+from planners.embedded.lexicon import held_out, new_kinds, table
 from planners.embedded.reading import ACTS, LINKS, QUANTS
 
 
@@ -26,7 +26,8 @@ def test_readings_stay_inside_the_label_space_and_the_catalogue() -> None:
 
 
 def test_held_out_verbs_never_occur_in_training_sentences() -> None:
-    verbs = re.findall(r"\(([^()]*)\)", " ".join(table("frames")["trash"]))[0].split("|")
+    frames = " ".join(f for family in ("give", "trash", "move") for f in table("frames")[family])
+    verbs = [v for group in re.findall(r"\(([^()]*)\)", frames) for v in group.split("|")]
     unseen = [v for v in verbs if held_out(v) and " " not in v]
     assert unseen, "some verbs must be held out"
     words = {w for v in verbs if not held_out(v) for w in v.split()}
@@ -45,3 +46,14 @@ def test_validation_sentences_hold_something_unseen() -> None:
     for _ in range(20):
         grammar.example()
         assert grammar.draw.unseen > 0
+
+
+def test_the_last_epochs_hold_all_words_but_no_held_out_kind() -> None:
+    openings = [w for w in table("manner")["open"] if held_out(w)]
+    known, whole = Grammar(11), Grammar(11, whole=True)
+    before = " ".join(known.example().text for _ in range(800))
+    examples = [whole.example() for _ in range(800)]
+    text = " ".join(e.text for e in examples)
+    assert any(w.lower() in text for w in openings)
+    assert not any(f"{w.lower()} " in before for w in openings if len(w) > 12)
+    assert not any(new_kinds() & set(e.kinds) for e in examples)

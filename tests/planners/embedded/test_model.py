@@ -1,6 +1,6 @@
 """The shipped embedded model: free phrasings it was never trained on, in a symbolic closed loop.
 
-`unseen.yaml` was written before the first training and is not to be tuned to.
+`unseen.yaml` was written before the first training; none of its sentences is in the grammar.
 """
 
 from __future__ import annotations

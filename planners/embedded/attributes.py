@@ -1,0 +1,79 @@
+"""Noun phrases put together from a class and its traits, with the kinds that fit them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from planners.embedded.lexicon import Draw, table
+
+Having = Callable[[str], frozenset[str]]  # a `want` line -> names of the kinds that fit
+
+
+@dataclass(frozen=True)
+class Described:
+    """A noun phrase. bare: it takes no article ("something sweet"). members: kinds that fit."""
+
+    text: str
+    members: frozenset[str]
+    bare: bool
+
+
+def described(draw: Draw, having: Having, bare_too: bool = True) -> Described | None:
+    """One phrase such as "cold drink with caffeine but no sugar"; None if the draw fits badly.
+
+    A phrase has to leave something out of its class, and to fit at least one kind.
+    """
+    classes = table("traits")["classes"]
+    row = classes[draw.plain(list(classes))]
+    count = draw.rng.choices([1, 2, 3], [0.55, 0.38, 0.07])[0]
+    traits = list(dict.fromkeys(draw.plain(row["traits"]) for _ in range(count)))
+    signs = [not draw.chance(0.35) for _ in traits]
+    want = [row["want"], *(t if sign else f"-{t}" for t, sign in zip(traits, signs, strict=True))]
+    if "-fizzy" in want:
+        want.append("-fizzyish")
+    members = having(" ".join(want))
+    if not members or members == having(row["want"]):
+        return None
+    bare = bool(row["some"]) and bare_too and draw.chance(0.4)
+    text = _worded(draw, row, traits, signs, bare)
+    return None if text is None else Described(text, members, bare)
+
+
+def _worded(draw: Draw, row: dict, traits: list[str], signs: list[bool], bare: bool) -> str | None:
+    front: list[str] = []
+    behind: list[tuple[bool, str]] = []
+    for trait, sign in zip(traits, signs, strict=True):
+        said = table("traits")["traits"][trait]
+        before, after = (said["adj"], said["rel"]) if sign else (said["notadj"], said["not"])
+        if not before and not after:
+            return None
+        if before and (not after or draw.chance(0.6 if sign else 0.4)):
+            front.append(draw.pick(before))
+        else:
+            behind.append((sign, draw.pick(after)))
+    noun = draw.pick(row["some"] if bare else row["one"])
+    link = draw.plain([" and ", ", ", " "]) if len(front) > 1 else ""
+    words = link.join(front)
+    text = noun if not words else f"{noun} {words}" if bare else f"{words} {noun}"
+    if bare and words and " to " in noun:  # "something sweet to eat", not "something to eat sweet"
+        head, _, rest = noun.partition(" ")
+        text = f"{head} {words} {rest}"
+    return text + _tail(draw, behind)
+
+
+def _tail(draw: Draw, behind: list[tuple[bool, str]]) -> str:
+    text, last = "", True
+    if len(behind) == 2 and not any(sign for sign, _ in behind) and draw.chance(0.5):
+        bare = [re.sub(r"^that (?:is|are) not |^that (?:isn't|aren't) ", "", w) for _, w in behind]
+        if all(short != w for short, (_, w) in zip(bare, behind, strict=True)):
+            return f" that is neither {bare[0]} nor {bare[1]}"
+    for i, (sign, words) in enumerate(behind):
+        if i == 0:
+            text += f" {words}"
+        else:
+            turn = [" but ", ", but ", " yet "] if sign != last else [" and ", ", ", " and also "]
+            text += draw.plain(turn) + words
+        last = sign
+    return text

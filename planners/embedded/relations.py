@@ -1,0 +1,70 @@
+"""Small words that tie pieces to things and to each other: next to, different, otherwise.
+
+Rules over a piece's text, beside what the network reads: they are exact where they apply, and too
+rare in training sentences to be learned well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from planners.embedded.text import spans_of
+
+_THE = r"(?: (?:the|a|an|my|our|your|that|this))?\s*$"
+BESIDE = re.compile(
+    r"\b(?:next to|beside|alongside|adjacent to|close to|near(?: to)?|right by|by|"
+    r"(?:the )?same (?:place|spot|counter|surface) as|to where|at where|wherever|where)" + _THE
+)
+DISTINCT = re.compile(
+    r"\b(?:different|distinct|kinds of|types of|sorts of|each kind|every kind|not the same|"
+    r"no two (?:of them )?the same|one of each)\b"
+)
+ONE_OF_EACH = re.compile(r"\bone (?:of (?:each|every)|each of)\b")
+SPARED = re.compile(r"\b(?:all|every|each) (?:\w+ )?(?:but|except|minus|save) one\b")
+AT_MOST = re.compile(r"\b(?:at most|no more than|not more than|up to|max(?:imum)?(?: of)?)\b")
+BOTH_AND = re.compile(r"\bboth\b[^,]*\band\W*$")  # "both the tea and |the water"
+HALF = re.compile(r"\bhalf (?:of )?(?:the|my|our|all|these|those)\b")
+OTHERWISE = re.compile(
+    r"(?:otherwise|or else|if not|failing that|in case there (?:is|are) (?:none|no)\b[^,]*|"
+    r"if (?:there|we|you|that|it)(?:'s| is| are)? ?(?:isn't|aren't|don't|none|not|no|can't|won't)\b"
+    r"[^,]*|if none\b[^,]*)"
+)
+
+NUMBER = re.compile(
+    r"\b(two|three|four|five|six|[2-6])\b(?! (?:or|hours?|minutes?|seconds?|days?|weeks?|years?|"
+    r"times?|am|pm|o'clock|friends?|guests?|people|kids|of us|persons?|meters?|steps?)\b)"
+)
+DIGITS = {"2": "two", "3": "three", "4": "four", "5": "five", "6": "six"}
+
+
+def number(piece: str) -> str | None:
+    """The one number of things that the piece names in so many words, if there is one."""
+    found = {DIGITS.get(n, n) for n in NUMBER.findall(piece)}
+    return found.pop() if len(found) == 1 else None
+
+
+def beside(piece: str, names: Sequence[str]) -> bool:
+    """Whether the piece names the thing only to tell a place: "put it next to the apple"."""
+    spans = spans_of(piece, names)
+    return bool(spans) and all(BESIDE.search(piece[:start]) for start, _ in spans)
+
+
+def spares_one(piece: str) -> bool:
+    """ "All but one": one of them stays."""
+    return bool(SPARED.search(piece))
+
+
+def fallbacks(texts: Iterable[str]) -> list[bool]:
+    """Per piece: whether it says what to do if the one before cannot be done.
+
+    The word for it may open the piece, end the one before ("..., otherwise |bring a tea") or be a
+    piece of its own ("if there is none, |bring a tea").
+    """
+    found, tail = [], ""
+    for text in texts:
+        opening = re.match(rf"\W*(?:(?:and|but|or) )?{OTHERWISE.pattern}", text)
+        ends = re.search(rf"\b{OTHERWISE.pattern}\W*(?:just )?$", tail)
+        found.append(bool(opening or ends))
+        tail = text
+    return found
