@@ -23,7 +23,7 @@ from planners.rewards.sandbox.process import SandboxError
 from planners.rewards.sandbox.process import run as run_sandboxed
 
 WORK = "embodied.candidates.sandboxed:work"
-START = 180.0  # s that loading the libraries may take on a busy machine
+START = 900.0  # s that loading the libraries and the scenes may take on a very busy machine
 PER_STEP = 0.05  # s that an environment step may take, a hundred times what it usually does
 
 
@@ -86,7 +86,14 @@ def run(job: Job, **settings: Any) -> Outcome:
         raise
     except SandboxError as error:
         reason = str(error)
-    except (EmbodiedError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (
+        EmbodiedError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
         reason = f"The training answered with what is no outcome ({error}); the candidate is lost."
     failed = training.Trained(None, Book(compiled, job.steps), 0.0, reason).plain()
     return training.outcome(job, failed, isolation)

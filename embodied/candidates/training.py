@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -67,23 +68,41 @@ def judge(job: Job, net: Net) -> float:
 
 
 def outcome(job: Job, found: dict[str, Any], isolation: str) -> Outcome:
-    """The outcome of a training's plain values, with its policy judged in this process."""
-    began, final, error = time.monotonic(), 0.0, str(found["error"])
+    """The outcome of a training's plain values, with its policy judged in this process.
+
+    Raises:
+        KeyError, TypeError, ValueError, ArithmeticError, AttributeError: the values are no training's.
+        EmbodiedError: the policy is none.
+    """
+    began, final, error = time.monotonic(), 0.0, str(found["error"])[:2000]
+    names = [term.name for term in job.program.terms]
+    stats = {
+        name: {str(key): _numbers(values) for key, values in found["stats"][name].items()}
+        for name in names
+        if name in found["stats"]
+    }
     if not error:
         final = judge(job, Net.from_plain(found["net"]))
-    stats = {name: dict(rows) for name, rows in found["stats"].items()}
     return Outcome(
         job=job,
-        success=tuple((int(steps), float(rate)) for steps, rate in found["success"]),
+        success=tuple((int(steps), _numbers([rate])[0]) for steps, rate in found["success"]),
         final=final,
         episodes=0 if error else job.episodes,
         terms={name: tuple(rows["mean"]) for name, rows in stats.items()},
         env_steps=int(found["env_steps"]),
-        seconds=float(found["seconds"]) + time.monotonic() - began,
+        seconds=_numbers([found["seconds"]])[0] + time.monotonic() - began,
         error=error,
         stats=stats,
         isolation=isolation,
     )
+
+
+def _numbers(values: Any) -> list[float]:
+    """Finite numbers, whatever a child sent. Raises ValueError where one is not."""
+    made = [float(value) for value in values]
+    if not all(math.isfinite(value) for value in made):
+        raise ValueError("a figure is not finite")
+    return made
 
 
 def run(job: Job) -> Outcome:

@@ -11,7 +11,7 @@ from embodied.candidates.book import Book
 from embodied.candidates.field_views import FIELD
 from embodied.candidates.skill_views import SKILLS
 from embodied.candidates.tasks import brief, names
-from embodied.errors import UsageError
+from embodied.errors import EmbodiedError, UsageError
 from embodied.tasks import registry
 from planners.rewards.job import Job, Outcome
 from planners.rewards.program import Program, ProgramError, Term, compile_program
@@ -131,3 +131,22 @@ def test_equal_jobs_have_equal_outcomes_that_survive_json() -> None:
     assert first.env_steps == 240 and not first.error
     assert Outcome.from_plain(job, first.plain()) == first
     assert Job.from_plain(job.plain()) == job
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"success": [[1, float("nan")]]},
+        {"success": [["x", 1]]},
+        {"env_steps": float("inf")},
+        {"stats": {"near": {"mean": ["<script>"]}}},
+        {"stats": {"near": 3}},
+        {"net": None},
+        {"net": 3},
+    ],
+)
+def test_figures_that_are_none_are_refused(lie: dict[str, object]) -> None:
+    honest = {"net": {}, "success": [], "stats": {}, "env_steps": 1, "seconds": 1.0, "error": ""}
+    job = Job("pick", Program(TERMS), 0, 1)
+    with pytest.raises((EmbodiedError, ArithmeticError, AttributeError, TypeError, ValueError)):
+        training.outcome(job, {**honest, **lie}, "")
