@@ -198,7 +198,7 @@ def test_what_took_over_its_training_is_worth_what_its_policy_achieves() -> None
     source = "def reward(s):\n    return -norm(s.gripper_position - s.goal_position)"
     job = Job("FetchReach-v4", Program((Term("reward", source),)), 0, 50, 2, episodes=8)
     found = train(
-        job, Limits(seconds=120), work="tests.attacks.inside:cheat", path=[HERE / "tests"]
+        job, limits=Limits(seconds=300), work="tests.attacks.inside:cheat", path=[HERE / "tests"]
     )
     assert found.success == ((1, 1.0),) and not found.error  # what it claims
     assert found.final < 0.5  # what it is worth
