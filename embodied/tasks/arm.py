@@ -147,7 +147,7 @@ def build_fixtures(
     rng = torch.Generator().manual_seed(seed)
 
     def draw(low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand(1, generator=rng))
+        return low + (high - low) * float(torch.rand(1, generator=rng, device="cpu"))
 
     variants = num_envs if engines is CpuEngine else min(num_envs, VARIANTS)
     pairs = islice(cycle(product(kinds, catalogue.objects())), variants)

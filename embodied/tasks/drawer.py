@@ -361,7 +361,7 @@ def drawer_cfgs(num_envs: int, seed: int) -> list[DrawerCfg]:
     rng = torch.Generator().manual_seed(seed)
 
     def draw(low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand(1, generator=rng))
+        return low + (high - low) * float(torch.rand(1, generator=rng, device="cpu"))
 
     return [
         DrawerCfg(

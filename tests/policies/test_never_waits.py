@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from embodied.tasks import arm
 from embodied.tasks.arm import arm_postures, build_fixtures
-from embodied.tasks.drawer import OpenTask
+from embodied.tasks.drawer import OpenTask, drawer_cfgs
 from embodied.tasks.handoff import Grasps
 from embodied.tasks.navigate import NavigateTask
 from embodied.tasks.pick import PickTask
@@ -139,6 +139,13 @@ def test_an_update_waits_only_where_it_is_read_out(monkeypatch: pytest.MonkeyPat
         model.learn(2 * 2 * N)
     assert read == ["figures", "episodes", "faults"] * 2
     assert model.rollout_buffer.advantages.device == ELSEWHERE  # type: ignore[union-attr]
+
+
+def test_the_same_fixtures_are_drawn_whatever_the_default_device() -> None:
+    here = build_fixtures(("surface", "bin"), 4, 3, 1).cfgs, drawer_cfgs(4, 3)
+    with torch.device("meta"):  # reading one of its tensors raises
+        there = build_fixtures(("surface", "bin"), 4, 3, 1).cfgs, drawer_cfgs(4, 3)
+    assert here == there
 
 
 def test_what_would_wait_is_found() -> None:
