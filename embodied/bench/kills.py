@@ -49,14 +49,16 @@ def run(cfg: KillsCfg) -> int:
     began = time.monotonic()
     whole = _finish(cfg, folder / "unbroken")
     took, moments = time.monotonic() - began, random.Random(cfg.seed)
-    killed, found = 0, 0
-    while killed < cfg.kills:
-        found += _kill_after(cfg, folder / "broken", moments.uniform(0.1, 0.9) * took)
-        killed += 1
-    same = _weights(whole) == _weights(_finish(cfg, folder / "broken"))
-    told = f"{killed} kills, {found} of them before the training had ended: "
+    killed, ends = 0, []
+    while killed < cfg.kills:  # one training after the other, each until a kill comes too late
+        broken = folder / f"broken_{len(ends)}"
+        while killed < cfg.kills and _kill_after(cfg, broken, moments.uniform(0.1, 0.9) * took):
+            killed += 1
+        ends.append(_finish(cfg, broken))
+    same = all(_weights(whole) == _weights(end) for end in ends)
+    told = f"{killed} kills over {len(ends)} trainings: "
     print(told + ("the weights are those of the unbroken run" if same else "the weights DIFFER"))
-    outputs.write_json(folder / "results.json", {"kills": killed, "early": found, "same": same})
+    outputs.write_json(folder / "results.json", {"kills": killed, "ends": len(ends), "same": same})
     return 0 if same else 1
 
 
