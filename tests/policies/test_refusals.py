@@ -10,6 +10,7 @@ import pytest
 
 from embodied import train
 from embodied.errors import UsageError
+from embodied.tasks.pick import PickTask
 from policies.library import SHIPPED, load_library
 from policies.ppo import make_ppo
 from policies.skill import CARD, POLICY, Skill, mean_network, read_card, save_skill
@@ -48,4 +49,4 @@ def test_a_pickle_is_opened_only_on_request(
     assert "add --trust-pickle" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     assert train.main(["pick", *out, "--trust-pickle"]) == 2
-    assert "a pick has 39, 5 and ELU" in capsys.readouterr().err
+    assert f"a pick has {PickTask.obs_dim}, 5 and ELU" in capsys.readouterr().err

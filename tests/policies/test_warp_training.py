@@ -11,6 +11,7 @@ from stable_baselines3 import PPO
 pytest.importorskip("mujoco_warp", reason="the Warp engine is the extra 'gpu'")
 
 from embodied import train
+from embodied.tasks import registry
 from embodied.world.warp_engine import WarpEngine
 from policies.ppo import make_ppo
 from policies.trainer import TrainerCfg, make_env
@@ -54,7 +55,7 @@ def test_a_few_updates_save_what_plain_sb3_opens(tmp_path: Path) -> None:
 def test_a_gpu_means_warp_and_a_budget_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     settings = train.settings_of(train.TrainCfg("pick", device="cuda:1"))
     assert (settings["engine"], settings["device"]) == ("warp", "cuda:1")
-    assert settings["steps"] == train.GPU_BUDGET * 3_000_000
+    assert settings["steps"] == train.GPU_BUDGET * registry.family("pick").steps
     assert train.settings_of(train.TrainCfg("pick", device="cuda", steps=9))["steps"] == 9
     assert train.main(["pick", "--device", "cuda", "--engine", "mujoco"]) == 2
     assert "runs on the CPU" in capsys.readouterr().err
