@@ -13,6 +13,7 @@ kind.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ from planners.model import Question
 
 CLOSE = 0.3  # of the best choice's weight: what fits less well is not what the words leave open
 MAX_CHOICES = 5
+COUNTER = re.compile(r"\b(?:counter ?tops?|counters?|worktops?|work surfaces?|surfaces?|bench)\b")
+ONE_OF = re.compile(r"\b(?:one|any|either|each) of (?:the|our|these|those)\b")
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,16 @@ def _only_looks_plural(duty: Duty) -> bool:
 
 
 def open_places(duty: Duty) -> list[tuple[str, float]]:
-    """Places of one sort, "the counter", that a definite description fits about equally well."""
-    if duty.where != "the" or duty.kind not in ("move", "go"):
+    """Places of one sort, "the counter", that a definite description fits about equally well.
+
+    Where the words name no such place ("clear the table"), each of them would do.
+    """
+    if duty.where != "the" or duty.kind not in ("move", "go") or ONE_OF.search(duty.said):
         return []
     named = sorted(((p, w) for p, w in duty.targets if p != BACK), key=lambda t: -t[1])
     sort = named[0][0].split()[-1] if named else ""
+    if sort == "counter" and not COUNTER.search(duty.said):
+        return []
     return [(p, w) for p, w in named if w >= CLOSE * named[0][1] and p.split()[-1] == sort]
 
 

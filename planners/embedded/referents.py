@@ -15,7 +15,9 @@ from planners.embedded.relations import (
     BOTH_AND,
     DISTINCT,
     HALF,
+    IN_REACH,
     ONE_OF_EACH,
+    THAT_THING,
     spares_one,
 )
 
@@ -84,12 +86,24 @@ def things(sense: Sense, scene: Scene) -> tuple[tuple[tuple[str, float], ...], i
     sources = {p for p, role in guess.roles.items() if role[2] > max(0.3, role[1])} | sense.near
     placed = {o: p for o, p in found.items() if first.at.get(o) in sources}
     found = placed or found
+    found = _pointed_at(found, guess, first)
     choices = tuple(sorted(((o, p * p) for o, p in found.items()), key=lambda x: -x[1]))
     wanted = _count(sense, [o for o, _ in choices])
     several = {kind(o) for o in found} if apart(sense) else found
     if len(several) < wanted:
         return choices, len(several), Problem("few", f"{wanted} × {_named(fitting)}")
     return choices, wanted, None
+
+
+def _pointed_at(found: dict[str, float], guess: Guess, first: Facts) -> dict[str, float]:
+    """What the words point at: things where the robot stands, "that thing" in its hand."""
+    if IN_REACH.search(guess.text):
+        here = {o: p for o, p in found.items() if first.at.get(o) == first.robot_at is not None}
+        return here or found
+    held = first.holding
+    if held in found and len(found) > 1 and THAT_THING.search(guess.text):
+        return {held: found[held]}
+    return found
 
 
 def _count(sense: Sense, found: list[str]) -> int:

@@ -24,6 +24,14 @@ ONE_OF_EACH = re.compile(r"\bone (?:of (?:each|every)|each of)\b")
 SPARED = re.compile(r"\b(?:all|every|each) (?:\w+ )?(?:but|except|minus|save) one\b")
 AT_MOST = re.compile(r"\b(?:at most|no more than|not more than|up to|max(?:imum)?(?: of)?)\b")
 BOTH_AND = re.compile(r"\bboth\b[^,]*\band\W*$")  # "both the tea and |the water"
+IN_REACH = re.compile(
+    r"\b(?:in front of|next to|near|beside|before|close to) (?:you|yourself)\b|\bwhere you (?:are|stand)\b|"
+    r"\b(?:with)?in (?:your )?reach\b"
+)
+_THING = r"(?:thing|object|item|stuff)\b"
+THAT_THING = re.compile(
+    rf"\b(?:(?:that|this) {_THING}|the {_THING}(?! (?:on|in|at|from|over|by|next|near)))"
+)
 HALF = re.compile(r"\bhalf (?:of )?(?:the|my|our|all|these|those)\b")
 OTHERWISE = re.compile(
     r"(?:otherwise|or else|if not|failing that|in case there (?:is|are) (?:none|no)\b[^,]*|"

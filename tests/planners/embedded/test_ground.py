@@ -2,6 +2,7 @@
 
 from embodied.world import catalogue
 from embodied.world.facts import Facts
+from planners.embedded.asking import open_places
 from planners.embedded.ground import Hypothesis, hypotheses
 from planners.embedded.reading import Example, Segment
 from planners.embedded.twins import said
@@ -132,3 +133,27 @@ def test_last_and_first_are_done_last_and_first() -> None:
     start = ("start with the tea", move("tea", USER))
     found = read(("the apple comes to me, ", move("apple", USER)), start)
     assert [d.names for d in found.duties] == [("tea",), ("apple",)]
+
+
+def test_what_stands_before_the_robot_is_meant() -> None:
+    cans = Segment("hold", frozenset({"coke can"}))
+    there = Facts(SCENE.at, None, "table")
+    assert read(("pick up the can in front of you", cans), first=there).duties[0].names == (
+        "coke can",
+    )
+
+
+def test_that_thing_is_what_is_held() -> None:
+    held = Facts({**SCENE.at, "apple": None}, "apple")
+    thing = Segment("move", frozenset(KINDS), targets=frozenset({"table"}))
+    assert read(("put that thing on the table", thing), first=held).duties[0].names == ("apple",)
+    named = read(("put the thing on the far counter there", thing), first=held)
+    assert len(named.duties[0].names) > 1
+
+
+def test_a_place_that_is_not_named_is_not_asked_about() -> None:
+    every = Segment("move", frozenset(KINDS), "all", COUNTERS, frozenset({"table"}))
+    assert open_places(read(("clear the table", every)).duties[0]) == []
+    coke = move("coke can", COUNTERS)
+    assert len(open_places(read(("put the coke on the counter", coke)).duties[0])) == 2
+    assert open_places(read(("put the coke on one of the counters", coke)).duties[0]) == []
