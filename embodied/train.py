@@ -84,6 +84,8 @@ class TrainCfg:
     """Make a skill of this Stable-Baselines3 PPO file in place of training one."""
     trust_pickle: bool = False
     """Open --weights although that runs code which the file holds."""
+    finetune: Path | None = None
+    """Skill folder whose policy to train on, in place of one that knows nothing."""
     reward: Path | None = None
     """Train with this reward program in place of the task's own: a file, or a search's <run>/best."""
     algo: Literal["", "ppo", "sac", "sac-her", "tqc", "tqc-her"] = ""
@@ -129,7 +131,12 @@ def run(cfg: TrainCfg) -> int:
     skills = {"pick": cfg.pick or SHIPPED / "pick"}
     randomise = RandomiseCfg() if cfg.randomise else NONE
     settings = TrainerCfg(
-        cfg.family, seed=cfg.seed, randomise=randomise, skills=skills, **settings_of(cfg)
+        cfg.family,
+        seed=cfg.seed,
+        randomise=randomise,
+        skills=skills,
+        finetune=cfg.finetune,
+        **settings_of(cfg),
     )
     folder = run_folder(cfg, _config(cfg, settings))
     if finished(folder):
@@ -197,6 +204,8 @@ def _config(cfg: TrainCfg, settings: TrainerCfg) -> dict[str, object]:
     }
     config = {"family": cfg.family, "preset": cfg.preset, "seed": cfg.seed, "steps": steps, **used}
     config["randomise"] = dataclasses.asdict(settings.randomise)
+    if cfg.finetune is not None:
+        config["finetune"] = read_card(cfg.finetune).sha256[POLICY][:16]
     if cfg.weights is not None:
         config["weights"] = str(cfg.weights)
     return config | chosen(cfg)
@@ -242,6 +251,8 @@ def command_of(cfg: TrainCfg) -> str:
         words += ["--steps", str(cfg.steps)]
     for name, value in chosen(cfg).items():
         words += [f"--{name.replace('_', '-')}", str(value)]
+    if cfg.finetune:
+        words += ["--finetune", str(cfg.finetune)]
     if cfg.weights:
         words += ["--weights", str(cfg.weights), "--trust-pickle"]
     if cfg.algo:

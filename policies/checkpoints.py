@@ -22,11 +22,16 @@ from stable_baselines3.common.callbacks import BaseCallback
 from embodied.outputs import write_fault, write_text
 from embodied.world.engine import BatchOverflow
 from policies.ppo import BatchPPO, make_ppo
+from policies.skill import Skill, put_mean
 from policies.vec_env import TaskVecEnv
 
 if TYPE_CHECKING:
     from policies.trainer import TrainerCfg
 
+CRITIC_FIRST = 160_000
+"""Environment steps that the critic of a policy that is trained on learns alone for."""
+CAREFUL = -1.2
+"""Logarithm of the standard deviation with which such a policy begins to explore."""
 Progress = Callable[[int, dict[str, float]], None]
 
 
@@ -40,7 +45,10 @@ def resume_or_start(
     found = sorted((folder / "checkpoints").glob("step_*"))
     if not found:
         forget_after(0, folder / "metrics.jsonl")
-        return make_ppo(env, cfg.seed, cfg.device, **{**settings, "learning_rate": schedule}), 0.0
+        model = make_ppo(env, cfg.seed, cfg.device, **{**settings, "learning_rate": schedule})
+        if cfg.finetune is not None:
+            _go_on_from(model, Skill.load(cfg.finetune))
+        return model, 0.0
     model = BatchPPO.load(
         found[-1] / "ppo.zip",
         env=env,
@@ -55,6 +63,13 @@ def resume_or_start(
     progress = json.loads((found[-1] / "progress.json").read_text())
     forget_after(progress["steps"], folder / "metrics.jsonl")
     return model, progress["minutes"]
+
+
+def _go_on_from(model: BatchPPO, skill: Skill) -> None:
+    """Gives a new learner a trained policy, which explores little and waits for the critic."""
+    put_mean(skill.net, model.policy)
+    torch.nn.init.constant_(model.policy.log_std, CAREFUL)  # type: ignore[arg-type]
+    model.critic_first = CRITIC_FIRST
 
 
 def forget_after(steps: int, metrics: Path) -> None:

@@ -91,9 +91,12 @@ class BatchPPO(PPO):
     """PPO over a `TaskVecEnv`.
 
     max_value: bound on bootstrapped values, in scaled reward units.
+    critic_first: environment steps before which only the critic learns: a policy that knows its
+        job would otherwise be pulled about by a critic that does not yet.
     """
 
     max_value: float = 60.0
+    critic_first: int = 0
 
     def _setup_model(self) -> None:
         super()._setup_model()
@@ -189,7 +192,9 @@ class BatchPPO(PPO):
         policy = -torch.min(advantages * ratio, advantages * ratio.clamp(1 - clip, 1 + clip)).mean()
         value = F.mse_loss(batch.returns, values.flatten())
         spread = -(entropy if entropy is not None else -log_prob).mean()
-        loss = policy + self.ent_coef * spread + self.vf_coef * value
+        loss = self.vf_coef * value
+        if self.num_timesteps >= self.critic_first:
+            loss = loss + policy + self.ent_coef * spread
         with torch.no_grad():
             kl = ((ratio - 1) - change).mean()
             clipped = ((ratio - 1).abs() > clip).float().mean()

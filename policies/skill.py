@@ -83,6 +83,11 @@ class Skill:
     def __init__(self, card: SkillCard, net: nn.Sequential, folder: Path) -> None:
         self.card, self.folder, self._net = card, folder, net.eval()
 
+    @property
+    def net(self) -> nn.Sequential:
+        """The policy's mean network."""
+        return self._net
+
     @torch.no_grad()
     def act(self, obs: torch.Tensor) -> torch.Tensor:
         """Mean actions (N, act_dim) in about [-1, 1] for observations (N, obs_dim)."""
@@ -165,6 +170,15 @@ def mean_of_ppo(policy: nn.Module) -> nn.Sequential:
     for target, source in zip(targets, linear, strict=True):
         target.load_state_dict(source.state_dict())
     return net
+
+
+def put_mean(net: nn.Sequential, policy: nn.Module) -> None:
+    """Copies a mean network's weights into an SB3 `MlpPolicy` of its sizes; undoes `mean_of_ppo`."""
+    layers = [*policy.mlp_extractor.policy_net, policy.action_net]  # type: ignore[union-attr]
+    targets = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    sources = [layer for layer in net if isinstance(layer, nn.Linear)]
+    for target, source in zip(targets, sources, strict=True):
+        target.load_state_dict(source.state_dict())
 
 
 def save_skill(folder: Path, card: SkillCard, weights: dict[str, dict[str, torch.Tensor]]) -> None:

@@ -63,6 +63,8 @@ class TrainerCfg:
     checkpoint_every: int = 200_000
     randomise: RandomiseCfg = field(default_factory=RandomiseCfg)
     """What varies from episode to episode in training; measurements go without."""
+    finetune: Path | None = None
+    """Skill folder whose policy is trained on, in place of one that knows nothing."""
     skills: dict[str, Path] = field(default_factory=dict)
     """Skill folders that starts are made with: placing begins where this pick ends."""
 

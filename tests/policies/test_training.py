@@ -10,9 +10,11 @@ from stable_baselines3.common.logger import configure
 
 from embodied.tasks import registry
 from embodied.tasks.pick import PickTask
+from policies import checkpoints
 from policies.checkpoints import Keeper, resume_or_start
+from policies.library import SHIPPED
 from policies.ppo import make_ppo
-from policies.skill import mean_of_ppo
+from policies.skill import Skill, mean_of_ppo
 from policies.trainer import TrainerCfg
 from policies.vec_env import TaskVecEnv
 
@@ -48,6 +50,27 @@ def test_reaching_is_learned_in_a_few_updates(env: TaskVecEnv) -> None:
     before = env.term_means["reach"]
     model.learn(96 * 16 * 45)
     assert env.term_means["reach"] > before + 0.15
+
+
+def test_a_policy_is_trained_on_and_its_critic_goes_first(
+    env: TaskVecEnv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skill = Skill.load(SHIPPED / "pick")
+    cfg = TrainerCfg("pick", finetune=skill.folder)
+    monkeypatch.setattr(checkpoints, "CRITIC_FIRST", 96 * 16 + 1)
+    model, _ = resume_or_start(cfg, env, tmp_path, {}, 96 * 16 * 4)
+    obs = torch.as_tensor(env.reset())
+
+    def same() -> bool:
+        with torch.no_grad():
+            return torch.allclose(mean_of_ppo(model.policy)(obs), skill.act(obs), atol=1e-6)
+
+    critic = model.policy.value_net.weight.clone()
+    assert same()
+    model.learn(96 * 16)
+    assert same() and not torch.equal(critic, model.policy.value_net.weight)
+    model.learn(96 * 16, reset_num_timesteps=False)
+    assert not same()
 
 
 def test_time_limits_are_told_from_failures() -> None:
