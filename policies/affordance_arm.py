@@ -128,7 +128,7 @@ class ArmStarts:
         task, goal = self.task, self.task.goal
         present = self.kind != ABSENT
         if task.name == "pick":
-            goal.spot[mask, 2] = bottom(task.state, goal.index, goal.half)[mask]
+            goal.spot[mask, 2] = bottom(task.state, goal.index, goal.half, goal.shape)[mask]
         read = pick_features if task.name == "pick" else place_features
         features = read(task.state, goal, present, self._covered)
         return features, counts(task.name, task.state, goal) & present

@@ -48,7 +48,7 @@ def place_features(
     """
     spot = to_base(state.base_pose, goal.spot)
     delta = spot - object_in_base(state, goal.index)
-    delta[:, 2] = goal.spot[:, 2] - bottom(state, goal.index, goal.half)
+    delta[:, 2] = goal.spot[:, 2] - bottom(state, goal.index, goal.half, goal.shape)
     columns = [
         _object(state, goal, covered),
         _kind(goal),
@@ -116,7 +116,7 @@ def _object(state: State, goal: Goal, covered: torch.Tensor) -> torch.Tensor:
     """(N, 24) where the object is, how it stands, whether the pads hold it."""
     index = goal.index
     centre = object_in_base(state, index)
-    under = bottom(state, index, goal.half)
+    under = bottom(state, index, goal.half, goal.shape)
     grip = centre - state.tcp_pos
     # a heading counts modulo a half turn; round things have none
     towards, oblong = heading(state, index, goal.half)

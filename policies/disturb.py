@@ -144,7 +144,7 @@ class KnockedOut(Disturbed):
     def when(self) -> torch.Tensor:
         """See `Disturbed.when`."""
         state, goal = self.task.state, self.task.goal
-        lifted = bottom(state, goal.index, goal.half) > goal.spot[:, 2] + 0.02
+        lifted = bottom(state, goal.index, goal.half, goal.shape) > goal.spot[:, 2] + 0.02
         return lifted & held(state, goal.index, goal.half)
 
     def disturb(self, action: torch.Tensor) -> torch.Tensor:

@@ -83,7 +83,7 @@ def _object(task: Any) -> View:
 
 def _pick(task: Any) -> View:
     state, goal = task.state, task.goal
-    height = bottom(state, goal.index, goal.half) - goal.spot[:, 2]
+    height = bottom(state, goal.index, goal.half, goal.shape) - goal.spot[:, 2]
     return {**_robot(task), **_object(task), "object_height": height[:, None]}
 
 

@@ -36,7 +36,7 @@ REST_RADIUS = 0.07  # m about `REST_TCP` within which the arm counts as at rest
 def grasp_point(state: State, goal: Goal) -> torch.Tensor:
     """(N, 3) where the tcp should be to grasp the object, base frame: centred, near the top."""
     centre = object_in_base(state, goal.index)
-    high = vertical_half(state, goal.index, goal.half)
+    high = vertical_half(state, goal.index, goal.half, goal.shape)
     z = torch.maximum(centre[:, 2], centre[:, 2] + high - GRASP_DEPTH)
     z = torch.maximum(z, centre[:, 2] - high + FINGERTIP)
     return torch.cat([centre[:, :2], z[:, None]], -1)

@@ -46,14 +46,14 @@ def observe(state: State, goal: Goal, control: Controller) -> torch.Tensor:
 
 def success(state: State, goal: Goal) -> torch.Tensor:
     """(N,) bool: the object is held, clear of the surface, and the arm is at rest."""
-    lifted = bottom(state, goal.index, goal.half) > goal.spot[:, 2] + LIFTED
+    lifted = bottom(state, goal.index, goal.half, goal.shape) > goal.spot[:, 2] + LIFTED
     return held(state, goal.index, goal.half) & lifted & at_rest(state)
 
 
 def failure(state: State, goal: Goal) -> torch.Tensor:
     """(N,) bool: the object fell off the surface or rolled out of reach."""
     centre = object_in_base(state, goal.index)
-    fell = bottom(state, goal.index, goal.half) < goal.spot[:, 2] - 0.08
+    fell = bottom(state, goal.index, goal.half, goal.shape) < goal.spot[:, 2] - 0.08
     return fell | (centre[:, :2].norm(dim=-1) > 1.15)
 
 
@@ -68,7 +68,9 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
     aligned = torch.cos(2 * yaw_error(state, goal)).clamp_min(0)
     deep = torch.exp(-(offset.norm(dim=-1) / 0.025).square()) * aligned
     grasped = held(state, goal.index, goal.half).float() * deep
-    height = (bottom(state, goal.index, goal.half) - goal.spot[:, 2]).clamp(0, 0.2) / 0.2
+    height = (bottom(state, goal.index, goal.half, goal.shape) - goal.spot[:, 2]).clamp(
+        0, 0.2
+    ) / 0.2
     rest = 1 - torch.tanh(4 * (state.tcp_pos - constant(REST_TCP)).norm(dim=-1))
     lifted = grasped * (height > 0.15).float()
     open_before = (1 - grasped) * near * state.fingers.mean(-1) / FINGER_OPEN * (1 - close)

@@ -43,7 +43,7 @@ def gap(state: State, goal: Goal) -> torch.Tensor:
     """(N, 3) from the middle of the object's underside to the spot, base frame."""
     centre = object_in_base(state, goal.index)
     spot = to_base(state.base_pose, goal.spot)
-    under = bottom(state, goal.index, goal.half)
+    under = bottom(state, goal.index, goal.half, goal.shape)
     return torch.cat([spot[:, :2] - centre[:, :2], (goal.spot[:, 2] - under)[:, None]], -1)
 
 

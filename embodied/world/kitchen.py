@@ -116,7 +116,7 @@ class Kitchen:
     def underside(self, instance: str) -> float:
         """Height of an object's lowest point [m]."""
         k = torch.tensor([self.index[instance]])
-        return float(bottom(self.state, k, self.half[k])[0])
+        return float(bottom(self.state, k, self.half[k], self.shape[k])[0])
 
     def has(self, instance: str | None) -> bool:
         """Whether the scene has this object: it exists and is within the walls."""
@@ -186,7 +186,7 @@ class Kitchen:
         """Whether something solid is right above an object: a ray upwards hits within 30 cm."""
         start = self.position(instance)
         k = torch.tensor([self.index[instance]])
-        start[2] += float(vertical_half(self.state, k, self.half[k])[0]) + 0.002
+        start[2] += float(vertical_half(self.state, k, self.half[k], self.shape[k])[0]) + 0.002
         groups = np.array(
             [1, 0, 0, 1, 0, 0], dtype=np.uint8
         )  # floor, solids and objects; not the robot

@@ -25,12 +25,21 @@ def object_in_base(state: State, index: torch.Tensor) -> torch.Tensor:
     return to_base(state.base_pose, pick_out(state.object_pos, index))
 
 
-def vertical_half(state: State, index: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
-    """(N,) half the object's extent along the vertical as it stands or lies now."""
+def vertical_half(
+    state: State, index: torch.Tensor, half: torch.Tensor, shape: torch.Tensor
+) -> torch.Tensor:
+    """(N,) half the object's extent along the vertical as it stands or lies now.
+
+    Round things are no higher for being rolled: a turned sphere's bounding box would reach up to
+    0.7 radii below it. half (N, 3) extents, shape (N, 3) one-hot.
+    """
     quat = pick_out(state.object_quat, index)
     w, x, y, z = quat.unbind(-1)
     row = torch.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1)
-    return (row.abs() * half).sum(-1)
+    box = (row.abs() * half).sum(-1)
+    up = row[:, 2].abs().clamp_max(1.0)
+    cylinder = up * half[:, 2] + (1 - up.square()).sqrt() * half[:, 0]
+    return (shape * torch.stack([cylinder, half[:, 0], box], -1)).sum(-1)
 
 
 def heading(
@@ -58,9 +67,11 @@ def held(state: State, index: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
     return (state.touch > TOUCH_FORCE).all(-1) & across & along
 
 
-def bottom(state: State, index: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
-    """(N,) height of the object's lowest point, world."""
-    return pick_out(state.object_pos, index)[:, 2] - vertical_half(state, index, half)
+def bottom(
+    state: State, index: torch.Tensor, half: torch.Tensor, shape: torch.Tensor
+) -> torch.Tensor:
+    """(N,) height of the object's lowest point, world. half (N, 3) extents, shape (N, 3) one-hot."""
+    return pick_out(state.object_pos, index)[:, 2] - vertical_half(state, index, half, shape)
 
 
 def still(state: State, index: torch.Tensor) -> torch.Tensor:
