@@ -18,7 +18,7 @@ from embodied.world.predicates import TOUCH_FORCE, bottom, held
 from embodied.world.robot import BASE_RADIUS
 from embodied.world.scene import FixtureCfg
 from embodied.world.state import State, rotate
-from policies.affordance_bodies import Props
+from policies.affordance_bodies import Props, TaskStarts
 from policies.affordance_features import pick_features, place_features
 
 NAMES: tuple[str, ...] = (
@@ -81,18 +81,17 @@ def wide_fixtures(family: str, num_envs: int, seed: int, threads: int, second: b
     return fixtures_of([one(i) for i in range(num_envs)], threads)
 
 
-class ArmStarts:
+class ArmStarts(TaskStarts[PickTask | PlaceTask]):
     """`affordance_data.Starts` of pick or place, over the fixtures of the task."""
 
     kinds: tuple[str, ...] = NAMES
 
     def __init__(self, task: PickTask | PlaceTask) -> None:
-        self.task, self.num_envs, self.horizon = task, task.num_envs, task.horizon
+        super().__init__(task)
         self.bodies = Props(task)
         weights = WEIGHTS[task.name, task.fixtures.cfgs[0].other is not None]
         self._choices = torch.tensor(list(weights))
         self._weights = torch.tensor([float(weight) for weight in weights.values()])
-        self.kind = torch.zeros(task.num_envs, dtype=torch.long)
         self._covered = (task.fixtures.kind == KINDS.index("drawer")).float()
 
     def reset(self, mask: torch.Tensor, rng: torch.Generator) -> None:
@@ -109,20 +108,6 @@ class ArmStarts:
         task.engine.forward(mask)
         task.state = task.reader.read()
 
-    def observe(self) -> torch.Tensor:
-        """See `Starts.observe`."""
-        return self.task.observe()
-
-    def step(self, action: torch.Tensor, still: torch.Tensor) -> None:
-        """See `Starts.step`."""
-        task, control = self.task, self.task.control
-        target, opening = control.target[still].clone(), control.opening[still].clone()
-        control.move_arm(action, task.state)
-        control.target[still], control.opening[still] = target, opening
-        control.move_base(torch.zeros(self.num_envs, 3), task.state)  # writes the kept targets
-        control.advance()
-        task.state = task.reader.read()
-
     def begin(self, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Starts.begin`. A pick's spot is right under its object."""
         task, goal = self.task, self.task.goal
@@ -132,14 +117,6 @@ class ArmStarts:
         read = pick_features if task.name == "pick" else place_features
         features = read(task.state, goal, present, self._covered)
         return features, counts(task.name, task.state, goal) & present
-
-    def success(self) -> torch.Tensor:
-        """See `Starts.success`."""
-        return self.task.success()
-
-    def failure(self) -> torch.Tensor:
-        """See `Starts.failure`."""
-        return self.task.failure()
 
     def _put_inside(
         self, rows: torch.Tensor, kind: torch.Tensor, rng: torch.Generator

@@ -6,6 +6,8 @@ simulations meant. Object 0 is the one that the goal is about, object 1 the othe
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 import torch
 
 from embodied.tasks.arm import KINDS, any_yaw, arm_postures, stand_before, standing
@@ -20,6 +22,39 @@ from embodied.world.scene import lies_in_drawer
 from embodied.world.state import rotate, to_base, turn
 
 _BIN_FLOOR = 0.04  # m
+
+
+_Task = TypeVar("_Task", bound=PickTask | PlaceTask | DrawerTask)
+
+
+class TaskStarts(Generic[_Task]):
+    """What `affordance_data.Starts` of all arm tasks share: steps and ends are the task's own."""
+
+    def __init__(self, task: _Task) -> None:
+        self.task, self.num_envs, self.horizon = task, task.num_envs, task.horizon
+        self.kind = torch.zeros(task.num_envs, dtype=torch.long)
+
+    def observe(self) -> torch.Tensor:
+        """See `Starts.observe`."""
+        return self.task.observe()
+
+    def step(self, action: torch.Tensor, still: torch.Tensor) -> None:
+        """See `Starts.step`."""
+        task, control = self.task, self.task.control
+        target, opening = control.target[still].clone(), control.opening[still].clone()
+        control.move_arm(action, task.state)
+        control.target[still], control.opening[still] = target, opening
+        control.move_base(torch.zeros(self.num_envs, 3), task.state)  # writes the kept targets
+        control.advance()
+        task.state = task.reader.read()
+
+    def success(self) -> torch.Tensor:
+        """See `Starts.success`."""
+        return self.task.success()
+
+    def failure(self) -> torch.Tensor:
+        """See `Starts.failure`."""
+        return self.task.failure()
 
 
 class Bodies:

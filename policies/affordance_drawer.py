@@ -12,7 +12,7 @@ from embodied.tasks.drawer import OPENED, SHUT, DrawerTask, handle_now, missing
 from embodied.world.predicates import TOUCH_FORCE
 from embodied.world.robot import BASE_RADIUS
 from embodied.world.state import rotate
-from policies.affordance_bodies import Bodies
+from policies.affordance_bodies import Bodies, TaskStarts
 from policies.affordance_features import drawer_features
 
 WEIGHTS = {
@@ -22,16 +22,15 @@ NAMES: tuple[str, ...] = tuple(WEIGHTS)
 USUAL, DISPLACED, FAR, FULL, DONE = range(len(NAMES))
 
 
-class DrawerStarts:
+class DrawerStarts(TaskStarts[DrawerTask]):
     """`affordance_data.Starts` of opening or closing."""
 
     kinds: tuple[str, ...] = NAMES
 
     def __init__(self, task: DrawerTask) -> None:
-        self.task, self.num_envs, self.horizon = task, task.num_envs, task.horizon
+        super().__init__(task)
         self.bodies = Bodies(task)
         self._weights = torch.tensor([float(weight) for weight in WEIGHTS.values()])
-        self.kind = torch.zeros(task.num_envs, dtype=torch.long)
 
     def reset(self, mask: torch.Tensor, rng: torch.Generator) -> None:
         """See `Starts.reset`."""
@@ -47,33 +46,11 @@ class DrawerStarts:
         task.engine.forward(mask)
         task.state = task.reader.read()
 
-    def observe(self) -> torch.Tensor:
-        """See `Starts.observe`."""
-        return self.task.observe()
-
-    def step(self, action: torch.Tensor, still: torch.Tensor) -> None:
-        """See `Starts.step`."""
-        task, control = self.task, self.task.control
-        target, opening = control.target[still].clone(), control.opening[still].clone()
-        control.move_arm(action, task.state)
-        control.target[still], control.opening[still] = target, opening
-        control.move_base(torch.zeros(self.num_envs, 3), task.state)  # writes the kept targets
-        control.advance()
-        task.state = task.reader.read()
-
     def begin(self, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Starts.begin`. What is done already, or begun with a full gripper, does not count."""
         state, goal = self.task.state, self.task.goal
         empty = ~(state.touch > TOUCH_FORCE).all(-1)
         return drawer_features(state, goal), empty & (missing(state, goal) > 0)
-
-    def success(self) -> torch.Tensor:
-        """See `Starts.success`."""
-        return self.task.success()
-
-    def failure(self) -> torch.Tensor:
-        """See `Starts.failure`."""
-        return self.task.failure()
 
     def _finish(self, rows: torch.Tensor, rng: torch.Generator) -> None:
         """Puts drawers where they are wanted, and what is in them along."""
