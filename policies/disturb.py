@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from embodied.tasks import registry
+from embodied.tasks import registry, shoves
 from embodied.tasks.arm import any_yaw, build_fixtures, grasp_point
 from embodied.tasks.drawer import missing
 from embodied.tasks.navigate import NavigateTask
@@ -30,8 +30,6 @@ BUMP, BUMP_TURN = 450.0, 60.0  # N and at most N m on the base, for `BUMP_STEPS`
 BUMP_STEPS = 5
 OPEN_STEPS = 8  # control steps that the gripper is kept open for to knock something out of it
 JOLT, JOLT_STEPS = 15.0, 2  # m/s2 on what is carried, and for how many control steps
-DRAWER_SPEED, DRAWER_PULL = 0.4, 120.0  # m/s, N per m/s: how the drawer is moved back half way
-PUSH_STEPS = 50  # control steps that this takes at most
 
 
 class Disturbed:
@@ -202,13 +200,10 @@ class HalfWay(Disturbed):
         """See `Disturbed.disturb`."""
         task = self.task
         left = 0.5 * task.goal.travel - task.state.drawer
-        pushed = (self.since >= 0) & (self.since < PUSH_STEPS) & (left.abs() > 0.015)
+        pushed = (self.since >= 0) & (self.since < shoves.STEPS) & (left.abs() > shoves.THERE)
         # once there, it is left alone
-        self.since = torch.where((self.since >= 0) & ~pushed, PUSH_STEPS, self.since)
-        engine, dof = task.engine, int(task.engine.model.joint("drawer").dofadr[0])
-        wanted = (5 * left).clamp(-DRAWER_SPEED, DRAWER_SPEED)
-        force = DRAWER_PULL * (wanted - engine.field("qvel")[:, dof].float())
-        engine.field("qfrc_applied")[:, dof] = (force * pushed).double()
+        self.since = torch.where((self.since >= 0) & ~pushed, shoves.STEPS, self.since)
+        shoves.pull(task.engine, left, pushed)
         return action
 
 

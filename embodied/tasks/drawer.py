@@ -29,6 +29,7 @@ from embodied.tasks.arm import (
     standing,
 )
 from embodied.tasks.randomise import NONE, RandomiseCfg, Randomiser
+from embodied.tasks.shoves import Shoves
 from embodied.world import catalogue
 from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
 from embodied.world.engine import CpuEngine, Engines
@@ -215,6 +216,7 @@ class DrawerTask:
         fixed = fixtures or _fixtures(num_envs, seed, threads, engines)
         self.fixtures, self.engine = fixed, fixed.engine
         self.random = Randomiser(self.engine, randomise, half=fixed.half)
+        self.shoves = Shoves(self.engine, randomise.shove)
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
         self.goal = DrawerGoal.read(fixed.models, self.wants_open)
         self.goal.kept[:, 0] = True
@@ -231,7 +233,7 @@ class DrawerTask:
         rows = Rows(mask)
         index, count = rows.index, len(rows)
         self.engine.reset(mask)
-        self.random.begin(rows, rng)
+        self.random.begin(rows, rng), self.shoves.begin(rows, rng)
         out = self._extension(index, rng)
         usual = self._stand(index, rng)
         over, gripping = self._near_handle(index, out, rng)
@@ -309,6 +311,7 @@ class DrawerTask:
     def step(self, action: torch.Tensor) -> None:
         """See `Task.step`."""
         self._action, self._last = action, self.state.drawer
+        self.shoves.step(missing(self.state, self.goal) <= 0, self.state.drawer, self.goal.travel)
         self.control.move_arm(self.random.delay(action), self.state)
         self.control.advance()
         self.state = self.reader.read()

@@ -1,10 +1,13 @@
 """Opening and closing: a script does both by the success detector, and shortcuts do not count."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from embodied.tasks.arm import fixtures_of
 from embodied.tasks.drawer import CloseTask, DrawerTask, OpenTask, handle_now, inside, yaw_error
+from embodied.tasks.randomise import NONE
 from embodied.world.robot import REST_TCP
 from embodied.world.scene import DrawerCfg
 from embodied.world.state import to_base
@@ -92,3 +95,28 @@ def test_what_falls_out_is_a_failure(task: type[DrawerTask]) -> None:
     tried.state = tried.reader.read()
     assert tried.failure().tolist() == [True, True, False, False]
     assert not bool(tried.success()[:2].any())
+
+
+@pytest.mark.parametrize(("task", "end"), [(OpenTask, 1.0), (CloseTask, 0.0)])
+def test_in_training_somebody_moves_the_drawer_back_once(
+    task: type[DrawerTask], end: float
+) -> None:
+    fixtures = fixtures_of([DrawerCfg(name) for name in NAMES], 1)
+    shoved = task(4, easy=0.0, fixtures=fixtures, randomise=replace(NONE, shove=1.0))
+    shoved.reset(torch.ones(4, dtype=torch.bool), torch.Generator().manual_seed(3))
+    still = torch.tensor([[0.0, 0, 0, 0, 1]]).repeat(4, 1)
+
+    def finish(share: float) -> torch.Tensor:
+        layout = shoved.fixtures.layout.drawer
+        shoved.engine.field("qpos")[:, layout] = (share * shoved.goal.travel).double()
+        shoved.engine.field("qvel")[:] = 0
+        shoved.engine.forward()
+        shoved.state = shoved.reader.read()
+        for _ in range(60):
+            shoved.step(still)
+        return shoved.state.drawer / shoved.goal.travel
+
+    first = finish(end)
+    assert bool(((first - end).abs() > 0.1).all()), first
+    assert bool((first.diff().abs() > 0.01).all()), "not always to the same point"
+    assert bool(((finish(end) - end).abs() < 0.1).all()), "once an episode"
