@@ -62,7 +62,13 @@ def test_place_starts_holding_and_opening_high_fails() -> None:
     task.reset(torch.ones(4, dtype=torch.bool), torch.Generator().manual_seed(0))
     servo(task, task.state.tcp_pos.clone(), torch.zeros(4), -1.0, 10)
     assert bool(held(task.state, task.goal.index, task.goal.half).all())
-    servo(task, task.state.tcp_pos.clone(), torch.zeros(4), 1.0, 40)
+    assert bool((task.rewards()["drop"] == 0).all())
+    paid = torch.zeros(4)
+    for _ in range(40):
+        servo(task, task.state.tcp_pos.clone(), torch.zeros(4), 1.0, 1)
+        paid += task.rewards()["drop"]
+    assert bool((paid < -40).all()), "letting go from on high is no setting down"
+    assert bool((task.rewards()["drop"] == 0).all())
     dropped = task.success()
     assert not bool(dropped[:2].any()), "cans and bottles topple when they fall 30 cm"
 
