@@ -86,6 +86,8 @@ class TrainCfg:
     """Open --weights although that runs code which the file holds."""
     finetune: Path | None = None
     """Skill folder whose policy to train on, in place of one that knows nothing."""
+    learning_rate: float = 0.0
+    """That PPO begins with, to decay to a tenth; 0 takes the family's own."""
     reward: Path | None = None
     """Train with this reward program in place of the task's own: a file, or a search's <run>/best."""
     algo: Literal["", "ppo", "sac", "sac-her", "tqc", "tqc-her"] = ""
@@ -104,6 +106,7 @@ def run(cfg: TrainCfg) -> int:
     cli.check_range("seed", cfg.seed, *cli.SEEDS)
     cli.check_range("steps", cfg.steps, 0)
     cli.check_range("num-envs", cfg.num_envs, 0)
+    cli.check_range("learning-rate", cfg.learning_rate, 0)
     if cfg.reward is not None:
         from embodied.train_reward import train_reward
 
@@ -136,6 +139,7 @@ def run(cfg: TrainCfg) -> int:
         randomise=randomise,
         skills=skills,
         finetune=cfg.finetune,
+        learning_rate=cfg.learning_rate,
         **settings_of(cfg),
     )
     folder = run_folder(cfg, _config(cfg, settings))
@@ -212,9 +216,9 @@ def _config(cfg: TrainCfg, settings: TrainerCfg) -> dict[str, object]:
 
 
 def chosen(cfg: TrainCfg) -> dict[str, object]:
-    """The flags among device, engine and num_envs that were given."""
+    """The flags among device, engine, num_envs and learning_rate that were given."""
     plain = TrainCfg(cfg.family)
-    names = ("device", "engine", "num_envs")
+    names = ("device", "engine", "num_envs", "learning_rate")
     return {
         name: getattr(cfg, name) for name in names if getattr(cfg, name) != getattr(plain, name)
     }

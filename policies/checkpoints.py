@@ -39,9 +39,12 @@ def resume_or_start(
     cfg: TrainerCfg, env: TaskVecEnv, folder: Path, settings: dict[str, Any], steps: int
 ) -> tuple[BatchPPO, float]:
     """The learner, new or from the last checkpoint, and the minutes it has trained."""
-    start = settings.get("learning_rate", 1e-3)
+    own = settings.get("learning_rate", 1e-3)
+    start = cfg.learning_rate or own
     # decayed to a tenth: the last stretch polishes
     schedule = LinearDecay(start, start * 0.1, steps)
+    if cfg.finetune is not None:
+        schedule = CriticFirst(LinearDecay(own, own * 0.1, steps), schedule, CRITIC_FIRST / steps)
     found = sorted((folder / "checkpoints").glob("step_*"))
     if not found:
         forget_after(0, folder / "metrics.jsonl")
@@ -111,6 +114,19 @@ class LinearDecay:
     def __call__(self, remaining: float) -> float:
         """SB3 passes the remaining share of its own total."""
         return self.end + (self.start - self.end) * max(0.0, min(1.0, remaining))
+
+
+@dataclass(frozen=True)
+class CriticFirst:
+    """One rate while the critic learns alone, up to a `share` of the steps, another afterwards."""
+
+    alone: LinearDecay
+    then: LinearDecay
+    share: float
+
+    def __call__(self, remaining: float) -> float:
+        """SB3 passes the remaining share of its own total."""
+        return (self.alone if 1 - remaining < self.share else self.then)(remaining)
 
 
 class Keeper(BaseCallback):

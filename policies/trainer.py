@@ -63,6 +63,8 @@ class TrainerCfg:
     checkpoint_every: int = 200_000
     randomise: RandomiseCfg = field(default_factory=RandomiseCfg)
     """What varies from episode to episode in training; measurements go without."""
+    learning_rate: float = 0.0
+    """That PPO begins with; 0 takes the family's own."""
     finetune: Path | None = None
     """Skill folder whose policy is trained on, in place of one that knows nothing."""
     skills: dict[str, Path] = field(default_factory=dict)

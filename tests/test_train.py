@@ -94,5 +94,5 @@ def test_the_recorded_command_makes_the_same_skill() -> None:
     assert command_of(cfg) == (
         "python -m embodied.train place --preset smoke --seed 3 --steps 5000 --pick 'a b/pick'"
     )
-    cfg = TrainCfg("open", finetune=Path("policies/skills/open"))
-    assert command_of(cfg).endswith("--seed 0 --finetune policies/skills/open")
+    cfg = TrainCfg("open", finetune=Path("policies/skills/open"), learning_rate=2e-4)
+    assert command_of(cfg).endswith("--learning-rate 0.0002 --finetune policies/skills/open")

@@ -56,7 +56,7 @@ def test_a_policy_is_trained_on_and_its_critic_goes_first(
     env: TaskVecEnv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     skill = Skill.load(SHIPPED / "pick")
-    cfg = TrainerCfg("pick", finetune=skill.folder)
+    cfg = TrainerCfg("pick", finetune=skill.folder, learning_rate=2e-4)
     monkeypatch.setattr(checkpoints, "CRITIC_FIRST", 96 * 16 + 1)
     model, _ = resume_or_start(cfg, env, tmp_path, {}, 96 * 16 * 4)
     obs = torch.as_tensor(env.reset())
@@ -71,6 +71,8 @@ def test_a_policy_is_trained_on_and_its_critic_goes_first(
     assert same() and not torch.equal(critic, model.policy.value_net.weight)
     model.learn(96 * 16, reset_num_timesteps=False)
     assert not same()
+    rates = [model.lr_schedule(left) for left in (1.0, 0.76, 0.74, 0.0)]
+    assert rates == pytest.approx([1e-3, 7.84e-4, 1.532e-4, 2e-5]), "the critic's rate, then its own"
 
 
 def test_time_limits_are_told_from_failures() -> None:
