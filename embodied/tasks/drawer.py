@@ -319,7 +319,8 @@ class DrawerTask:
     def rewards(self) -> Mapping[str, torch.Tensor]:
         """See `Task.rewards`."""
         speed = (self.state.drawer - self._last) / CONTROL_DT
-        toppled = (self._standing - self._upness()).abs()
+        # what somebody else's shove tips is not held against the skill: moving would not pay then
+        toppled = (self._standing - self._upness()).abs() * ~self.shoves.happened
         return terms(self.state, self.goal, self._action, speed, toppled)
 
     def _upness(self) -> torch.Tensor:

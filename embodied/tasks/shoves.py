@@ -45,6 +45,8 @@ class Shoves:
         self._wait = torch.full((n,), _NEVER)
         """(N,) control steps until it begins; 0 while it goes on."""
         self._steps, self._to = torch.zeros(n, dtype=torch.long), torch.zeros(n)
+        self.happened = torch.zeros(n, dtype=torch.bool)
+        """(N,) whether it has begun in this episode."""
 
     def begin(self, rows: Rows, rng: torch.Generator) -> None:
         """New draws for the simulations of rows."""
@@ -53,7 +55,7 @@ class Shoves:
         unit, (low, high) = torch.rand(3, len(rows), generator=rng), _WITHIN
         wait = 1 + (unit[1] * _DELAY).long()
         rows.put(self._wait, torch.where(unit[0] < self._share, wait, _NEVER))
-        rows.put(self._steps, STEPS)
+        rows.put(self._steps, STEPS), rows.put(self.happened, False)
         rows.put(self._to, low + (high - low) * unit[2])
 
     def step(self, done: torch.Tensor, drawer: torch.Tensor, travel: torch.Tensor) -> None:
@@ -70,4 +72,5 @@ class Shoves:
         now = (self._wait == 0) & (self._steps > 0) & (left.abs() > THERE)
         self._wait.masked_fill_((self._wait == 0) & ~now, _NEVER)
         self._steps -= now.long()
+        self.happened |= now
         pull(self._engine, left, now)
