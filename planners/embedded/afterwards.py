@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from planners.embedded.clauses import USER, Clause, Clauses
+from planners.embedded.clauses import TARGETS, USER, Clause, Clauses
 from planners.embedded.lexicon import plural, table
 from planners.embedded.phrases import KEPT_ON, LEFT_OUT, MARK
 from planners.embedded.reading import Segment
-
-TARGETS = (*KEPT_ON, "table", "trash", "user", "drawer")
-
-
-def _frame(g: Clauses, name: str) -> str:
-    return g.draw.expand(g.draw.pick(table("frames")[name]))
 
 
 def constrained(g: Clauses) -> Clause:
@@ -28,13 +22,13 @@ def constrained(g: Clauses) -> Clause:
         asked = [replace(segs[0], members=segs[0].members - out)]
         no = [Segment("none", out)]
         if g.draw.chance(0.35):  # the other way round: "no fruit for me today, bring me a snack"
-            first = _frame(g, "unwanted").replace("{b}", words)
+            first = g.frame("unwanted").replace("{b}", words)
             text, asked = g.polite((text, asked))
             join = g.draw.plain([", ", ". ", ", so ", " but ", "; ", ", but "])
             return f"{MARK}{first}{join}{text}{g.end()}", [*no, *asked]
         text, asked = g.polite((text, asked))
         join = g.draw.plain([". ", ", ", ", but ", "; ", " - ", " but ", "... "])
-        return f"{text}{join}{MARK}{_frame(g, 'mustnot').replace('{b}', words)}", [*asked, *no]
+        return f"{text}{join}{MARK}{g.frame('mustnot').replace('{b}', words)}", [*asked, *no]
     return _plain(g)
 
 
@@ -63,7 +57,7 @@ def need_within(g: Clauses) -> Clause:
             continue
         if g.draw.chance(0.5):
             words, out = _left_out(g, segs[0].members)
-            limit = _frame(g, "unwanted").replace("{b}", words)
+            limit = g.frame("unwanted").replace("{b}", words)
         else:
             traits = table("traits")["traits"]
             trait = g.draw.plain([t for t in traits if traits[t]["adj"]])
@@ -83,7 +77,7 @@ def need_within(g: Clauses) -> Clause:
 def seen_to(g: Clauses) -> Clause:
     """How things should be, then a request that names nothing: "... could you see to it?"."""
     words, seg = g.p._by_place() if g.draw.chance(0.2) else g.p.thing("def", source=0.2)
-    state = _frame(g, "state")
+    state = g.frame("state")
     if "{on}" in state:
         to, names = g.p.with_preposition("on", TARGETS)
         state = state.replace("{on}", to)
@@ -95,7 +89,7 @@ def seen_to(g: Clauses) -> Clause:
     text = state.replace("{x}", words)
     seg = replace(seg, act="move", targets=names, sources=seg.sources - names)
     join = g.draw.plain([", ", ". ", "; ", " - ", ", so "])
-    return f"{MARK}{text}{join}{MARK}{_frame(g, 'seeto')}{g.end()}", [seg, Segment("none")]
+    return f"{MARK}{text}{join}{MARK}{g.frame('seeto')}{g.end()}", [seg, Segment("none")]
 
 
 def apportioned(g: Clauses) -> Clause:
@@ -129,7 +123,7 @@ def once_done(g: Clauses) -> Clause:
     if names == USER:
         to = g.draw.plain(["with me", "here", "here with me", "in my hand", "on my tray"])
     done = replace(seg, act="move", targets=names, sources=seg.sources - names)
-    head = _frame(g, "once").replace("{x}", words).replace("{on}", to)
+    head = g.frame("once").replace("{x}", words).replace("{on}", to)
     text, segs = g.clause("give trash move go")
     if g.draw.chance(0.75):
         return f"{MARK}{head}, {MARK}{text}{g.end()}", [done, *segs]
@@ -139,7 +133,7 @@ def once_done(g: Clauses) -> Clause:
 def been_to(g: Clauses) -> Clause:
     """Order told by where the robot has been: "come to me after you've been to the table"."""
     words, names = g.p.place((*KEPT_ON, "table", "trash", "drawer"))
-    been = g.draw.expand(g.draw.pick(table("frames")["been"])).replace("{p}", words)
+    been = g.frame("been").replace("{p}", words)
     text, segs = g.go() if g.draw.chance(0.6) else g.clause("give trash move")
     leg = Segment("go", targets=names)
     if g.draw.chance(0.5):

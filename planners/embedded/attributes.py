@@ -41,6 +41,24 @@ def described(draw: Draw, having: Having, bare_too: bool = True) -> Described | 
     return None if text is None else Described(text, members, bare)
 
 
+def superlative(draw: Draw, having: Having) -> tuple[str, str, frozenset[str]] | None:
+    """(noun phrase, question for it, kinds that fit): "spiciest snack", "which snack is spiciest"."""
+    row = draw.rng.choice(table("traits")["superlatives"])
+    members, noun = having(row["want"]), draw.pick(row["one"])
+    if not members:
+        return None
+    if draw.chance(0.4):
+        most = draw.pick(row["most"])
+        has = draw.plain(["has", "has got", "contains", "comes with"])
+        phrase = f"{noun} {draw.plain(['with', 'that has', 'that contains', 'which has'])} {most}"
+    else:
+        most = draw.pick(row["est"])
+        has = draw.plain(["is the", "is", "would be the", "do you think is the"])
+        phrase = f"{most} {noun}"
+    of = draw.plain(["which", "which", "what", "which kind of"])
+    return phrase, f"{of} {noun} {has} {most}", members
+
+
 def _worded(draw: Draw, row: dict, traits: list[str], signs: list[bool], bare: bool) -> str | None:
     front: list[str] = []
     behind: list[tuple[bool, str]] = []

@@ -14,6 +14,7 @@ from planners.embedded.reading import Segment
 
 Clause = tuple[str, list[Segment]]  # marked text (a mark before each segment) and readings
 USER, TRASH = frozenset({"user"}), frozenset({"trash"})
+TARGETS = (*KEPT_ON, "table", "trash", "user", "drawer")  # where things may go
 COUNTERS = frozenset({"close counter", "far counter"})
 
 
@@ -32,9 +33,13 @@ class Clauses:
     kinds: list[Kind]
     plain: bool = False  # few ornaments
 
+    def frame(self, family: str) -> str:
+        """One frame of a family, its alternatives decided, its slots still open."""
+        return self.draw.expand(self.draw.pick(table("frames")[family]))
+
     def fill(self, family: str) -> Clause:
         """A clause from one frame of a family, its segments without act and targets."""
-        text = self.draw.expand(self.draw.pick(table("frames")[family]))
+        text = self.frame(family)
         segments: list[Segment] = []
         slots: dict[str, Callable[[], str]] = {
             "o": lambda: self._list("", segments), "odef": lambda: self._list("def", segments),
@@ -73,7 +78,9 @@ class Clauses:
                 text,
                 count=1,
             )
-        return text, [replace(s, act="move", targets=TRASH) for s in segs]
+        return text, [
+            replace(s, act="move", targets=TRASH, sources=s.sources - TRASH) for s in segs
+        ]
 
     def move(self) -> Clause:
         if self.draw.chance(0.04):
@@ -127,7 +134,7 @@ class Clauses:
 
     def _emptied(self) -> Clause:
         """Everything, or all but something, from one place to another: "empty the table into the bin"."""
-        text = self.draw.expand(self.draw.pick(table("frames")["emptied"]))
+        text = self.frame("emptied")
         words, names = self.p.place(("close counter", "far counter", "table", "table", "drawer"))
         to, targets = self.p.with_preposition("to", (*KEPT_ON, "table", "trash", "trash", "user"))
         if targets & names:
@@ -192,7 +199,7 @@ class Clauses:
     def drawer(self, act: str = "") -> Clause:
         """Open or close the drawer."""
         act = act or self.draw.plain(["open", "close"])
-        text = self.draw.expand(self.draw.pick(table("frames")[f"drawer_{act}"]))
+        text = self.frame(f"drawer_{act}")
         text = text.replace("{drawer}", self.draw.pick(table("manner")["places"]["drawer"]))
         return text, [Segment(act)]
 
@@ -206,7 +213,7 @@ class Clauses:
 
     def none(self) -> Clause:
         family = "story" if self.draw.chance(0.5) else "none"
-        return self.draw.expand(self.draw.pick(table("frames")[family])), [Segment("none")]
+        return self.frame(family), [Segment("none")]
 
     def need(self) -> Clause:
         """A sentence that asks by telling what is the matter."""
@@ -244,10 +251,12 @@ class Clauses:
             if self.draw.chance(0.05) and text.count(" "):
                 text = f"{self.draw.plain(table('manner')['gerund'])} {gerund(text)}"
             else:
-                text = f"{self.draw.pick(table('manner')['open'])} {text}"
+                opening = self.draw.expand(self.draw.pick(table("manner")["open"]))
+                text = f"{opening} {text}"
         if self.draw.chance(0.12 if self.plain else 0.25):
             comma = self.draw.plain([" ", " ", ", "])
-            text = f"{text}{comma}{self.draw.pick(table('manner')['close'])}"
+            closing = self.draw.expand(self.draw.pick(table("manner")["close"]))
+            text = f"{text}{comma}{closing}"
         return MARK + text.strip(), segs
 
     def end(self) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from planners.embedded import afterwards, grouped, linked
+from planners.embedded import afterwards, grouped, linked, occasions
 from planners.embedded.clauses import TRASH, USER, Clause, Clauses, not_verbs
 from planners.embedded.lexicon import gerund, table
 from planners.embedded.phrases import MARK
@@ -129,7 +129,7 @@ def spoken_of(g: Clauses) -> Clause:
 
 def _follow(g: Clauses, pronoun: str) -> tuple[str, frozenset[str], str]:
     family = g.rng.choices(["give", "trash", "move", "release", "hold"], [35, 25, 32, 3, 5])[0]
-    text = g.draw.expand(g.draw.pick(table("frames")[f"follow_{family}"])).replace("{it}", pronoun)
+    text = g.frame(f"follow_{family}").replace("{it}", pronoun)
     text = text.replace("{intrash}", g.draw.pick(table("manner")["intrash"]))
     if "{on}" in text:
         text, segs = g._target(text, [Segment("move")])
@@ -194,7 +194,7 @@ def need_only(g: Clauses) -> Clause:
         )
     if g.draw.chance(0.35):
         join = g.draw.plain([". ", ", ", " and ", "; ", " so ", "! "])
-        vague = g.draw.expand(g.draw.pick(table("frames")["vague"]))
+        vague = g.frame("vague")
         return (
             f"{MARK}{text}{join}{MARK}{vague}{g.end()}",
             [*segs, Segment("none")],
@@ -231,7 +231,7 @@ def spill(g: Clauses) -> Clause:
     mention = Segment("none", frozenset({drink.name}), sources=names if place else frozenset())
     clean = Segment("move", g.p.world.having("cleaning"), "one", USER)
     ask = f"{g.draw.pick(GIVE_ME)} {g.draw.pick(table('nouns')['cleaning']['mass'])}"
-    throw = g.draw.expand(g.draw.pick(table("frames")["follow_trash"]))
+    throw = g.frame("follow_trash")
     throw = throw.replace("{it}", g.draw.plain(["it", "that", "the can", "the thing"]))
     throw = throw.replace("{intrash}", g.draw.pick(table("manner")["intrash"]))
     gone = Segment("move", targets=TRASH, link="it")
@@ -359,4 +359,9 @@ FORMS: dict[str, tuple[float, Callable[[Clauses], Clause]]] = {
     "constrained": (2.5, afterwards.constrained), "need_within": (1.5, afterwards.need_within),
     "seen_to": (2, afterwards.seen_to), "apportioned": (1.5, afterwards.apportioned),
     "once_done": (1, afterwards.once_done), "been_to": (1, afterwards.been_to),
+    "like_that": (2, occasions.like_that), "compared": (0.6, occasions.compared),
+    "served": (2, occasions.served),
+    "remarked": (1.5, occasions.remarked), "then_when": (1.5, occasions.then_when),
+    "unwelcome": (1.5, occasions.unwelcome), "fields": (1.5, occasions.fields),
+    "rescued": (0.8, linked.rescued), "with_held": (1.5, occasions.with_held),
 }  # fmt: skip

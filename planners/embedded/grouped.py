@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from planners.embedded.clauses import COUNTERS, TRASH, USER, Clause, Clauses
+from planners.embedded.clauses import COUNTERS, TARGETS, TRASH, USER, Clause, Clauses
 from planners.embedded.lexicon import plural, table
 from planners.embedded.phrases import KEPT_ON, MARK
 from planners.embedded.reading import Segment
 
-PLACES = (*KEPT_ON, "table", "trash", "user", "drawer")
+UNCOUNTED = ("fruit", "food", "soda", "pop", "junk", "cutlery", "snack food", "cola")  # as a group
 
 
 def _place(g: Clauses, how: str = "on") -> tuple[str, frozenset[str]]:
-    return g.p.with_preposition(how, PLACES)
+    return g.p.with_preposition(how, TARGETS)
 
 
 def _items(g: Clauses, most: int, form: str = "ind") -> tuple[str, list[Segment]]:
@@ -36,7 +36,7 @@ def _all_move(segs: list[Segment], targets: frozenset[str]) -> list[Segment]:
 def many(g: Clauses) -> Clause:
     """One verb and a long list: "stock the far counter with a coke, a pepsi, a tea and a water"."""
     text, segs = _items(g, 5, g.draw.plain(["", "ind", "def"]))
-    frame = g.draw.expand(g.draw.pick(table("frames")["many"]))
+    frame = g.frame("many")
     both = "{both}" in frame
     frame = frame.replace("{both}", "both")
     if both and len(segs) > 2:
@@ -69,7 +69,7 @@ def headed(g: Clauses) -> Clause:
         )
     for i in range(groups):
         words, targets = _place(g, "to")
-        head = g.draw.expand(g.draw.pick(table("frames")["headed"])).replace("{to}", words)
+        head = g.frame("headed").replace("{to}", words)
         head = head.replace("{p}", words.split(" ", 1)[1] if " " in words else words)
         if g.draw.chance(0.3):
             things, own = g.p.thing("", source=0.05)
@@ -84,7 +84,7 @@ def headed(g: Clauses) -> Clause:
 
 def laid_out(g: Clauses) -> Clause:
     """An occasion and a place, then a list: "a little picnic on the table: water and an apple"."""
-    head = g.draw.expand(g.draw.pick(table("frames")["occasion"]))
+    head = g.frame("occasion")
     words, targets = _place(g)
     head = head.replace("{on}", words)
     things, segs = _items(g, 4)
@@ -132,12 +132,13 @@ def _group(g: Clauses) -> tuple[str, frozenset[str]]:
         article = g.draw.plain(
             ["", "", "all ", "all the ", "the ", "all of the ", "every last of the "]
         )
-        return f"{article}{plural(text)}", seg.members
+        uncounted = text.rsplit(" ", 1)[-1] in UNCOUNTED and g.draw.chance(0.7)
+        return f"{article}{text if uncounted else plural(text)}", seg.members
 
 
 def kept_only(g: Clauses) -> Clause:
     """What is not named has to leave: "nothing but water is to be left on the table"."""
-    frame = g.draw.expand(g.draw.pick(table("frames")["kept_only"]))
+    frame = g.frame("kept_only")
     place, names = g.p.place((*KEPT_ON, "table"))
     words, seg = g.p._described("bare") if g.draw.chance(0.4) else g.p._named("bare")
     if g.draw.chance(0.4):

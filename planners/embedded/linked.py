@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from planners.embedded.clauses import TRASH, USER, Clause, Clauses
+from planners.embedded.clauses import TARGETS, TRASH, USER, Clause, Clauses
 from planners.embedded.lexicon import table
 from planners.embedded.phrases import KEPT_ON, MARK
 from planners.embedded.reading import Segment
 
 DRAWER = frozenset({"drawer"})
-TARGETS = (*KEPT_ON, "trash", "drawer")
 PUT = (
     "put", "place", "leave", "set", "drop", "bring", "move", "take", "carry", "lay", "deposit",
     "stick", "deliver", "park",
 )  # fmt: skip
 
 
-def _frame(g: Clauses, name: str) -> str:
-    return g.draw.expand(g.draw.pick(table("frames")[name]))
-
-
 def there(g: Clauses) -> Clause:
     """A place is named once: "go to the table and leave the coke there"."""
-    again, names = _frame(g, "there"), frozenset()
+    again, names = g.frame("there"), frozenset()
     if g.draw.chance(0.3):
         return _from_there(g)
     if g.draw.chance(0.5):
@@ -50,9 +45,36 @@ def _from_there(g: Clauses) -> Clause:
     text, segs = g.polite((f"{verb} {goto} {words}", [Segment("go", targets=names)]))
     thing, seg = g.p.thing("", source=0.0)
     take = g.draw.pick(["get", "bring", "fetch", "bring me", "get me", "bring back", "fetch me"])
-    there = _frame(g, "from_there")
+    there = g.frame("from_there")
     text += f"{g.join()}{MARK}{take} {thing} {there}"
     return text + g.end(), [*segs, replace(seg, act="move", targets=USER, sources=names)]
+
+
+def rescued(g: Clauses) -> Clause:
+    """What was thrown away by mistake: "get the apple out of the bin and bring it here"."""
+    words, seg = g.p.thing("def", source=0.0)
+    bin_, trash = g.p.place(("trash",))[0], TRASH
+    take = g.frame("rescue").replace("{p}", bin_)
+    if g.draw.chance(0.5):
+        text, segs = g.polite(
+            (take.replace("{x}", words), [replace(seg, act="hold", sources=trash)])
+        )
+    else:
+        sorry = g.frame("mistake").replace("{x}", words).replace("{p}", bin_)
+        taken, _ = g.polite((take.replace("{x}", g.draw.plain(["it", "it", "that"])), []))
+        text = f"{MARK}{sorry}{g.draw.plain(['. ', ', ', ', so ', ' and '])}{taken}"
+        segs = [replace(seg, act="none"), Segment("hold", sources=trash, link="it")]
+    it = g.draw.plain(["it", "it", "that", "it again"])
+    if g.draw.chance(0.6):
+        follow, target, act = "bring it here", USER, "move"
+        if g.draw.chance(0.5):
+            to, target = g.p.with_preposition("on", (*KEPT_ON, "user"))
+            follow = g.frame("follow_move").replace("{it}", it).replace("{on}", to)
+        else:
+            follow = g.frame("follow_give").replace("{it}", it)
+        text = f"{text}{g.join()}{MARK}{follow}"
+        segs = [*segs, Segment(act, targets=target, link="it")]
+    return text + g.end(), segs
 
 
 def same(g: Clauses) -> Clause:
@@ -61,7 +83,7 @@ def same(g: Clauses) -> Clause:
     if segs[-1].targets == frozenset({"back"}):
         return text + g.end(), segs
     words, seg = g.p.thing("", source=0.1)
-    more = _frame(g, "same").replace("{x}", words)
+    more = g.frame("same").replace("{x}", words)
     join = g.draw.plain([". ", ", ", " and ", ", and ", ". then ", "; "])
     seg = replace(seg, act="move", targets=segs[-1].targets, sources=seg.sources - segs[-1].targets)
     return f"{text}{join}{MARK}{more}{g.end()}", [*segs, seg]
@@ -71,7 +93,7 @@ def corrected(g: Clauses) -> Clause:
     """Somebody takes back what they have just said: "bring me a coke, no wait, a tea"."""
     text, segs = g.polite(g.clause("give trash move"))
     gone = [Segment("none", s.members, s.quant, sources=s.sources) for s in segs]
-    turn = _frame(g, "corrected")
+    turn = g.frame("corrected")
     join = g.draw.plain([", ", ". ", "... ", "; ", " - "])
     if len(segs) == 1 and g.draw.chance(0.6):
         words, seg = g.p.thing("", source=0.1)
@@ -87,11 +109,11 @@ def conditional(g: Clauses) -> Clause:
     roll = g.rng.random()
     if roll < 0.45:
         words, seg = g.p.thing("ind", source=0.4)
-        text = f"{MARK}{_frame(g, 'ifthere').replace('{x}', words)}"
+        text = f"{MARK}{g.frame('ifthere').replace('{x}', words)}"
         act, target, name = g.rng.choice(
             [("move", USER, "follow_give"), ("move", TRASH, "follow_trash")]
         )
-        follow = g.draw.expand(g.draw.pick(table("frames")[name]))
+        follow = g.frame(name)
         follow = follow.replace("{it}", g.draw.plain(["it", "it", "that", "one", "it"]))
         follow = follow.replace("{intrash}", g.draw.pick(table("manner")["intrash"]))
         text = f"{text}{MARK}{follow}"
@@ -104,7 +126,7 @@ def conditional(g: Clauses) -> Clause:
         return text + g.end(), segs
     words, seg = g.p.thing("ind", source=0.1)
     verb = g.draw.plain(["", "", "bring me ", "get me ", "fetch ", "I'll take ", "give me "])
-    more = f"{_frame(g, 'otherwise')}{verb}{words}"
+    more = f"{g.frame('otherwise')}{verb}{words}"
     if not verb and g.draw.chance(0.5):
         more += g.draw.plain([" will do", " would do", " is fine too", " is fine", " will be fine"])
     join = g.draw.plain([", ", ". ", "; "])
@@ -115,7 +137,7 @@ def conditional(g: Clauses) -> Clause:
 
 def swapped(g: Clauses) -> Clause:
     """Two things change places; joined by "and" they are two pieces, else one."""
-    text = _frame(g, "swap")
+    text = g.frame("swap")
     (a, one), (b, two) = (g.p.thing("def", source=0.35) for _ in range(2))
     if "{x} and {y}" in text:
         text = text.replace("{x} and {y}", f"{a} and {MARK}{b}")
@@ -137,7 +159,7 @@ def gapped(g: Clauses) -> Clause:
     text, segs = "", []
     for i in range(g.rng.choice([2, 2, 3, 4])):
         words, seg = g.p.thing("def", source=0.0)
-        to, names = g.p.with_preposition("on", (*TARGETS, "user"))
+        to, names = g.p.with_preposition("on", TARGETS)
         part = shape.replace("{x}", words).replace("{to}", to) if i == 0 else f"{words} {to}"
         text += (g.draw.plain([", ", " and ", ", and "]) if i else "") + MARK + part
         segs.append(replace(seg, act="move", targets=names, sources=seg.sources - names))
@@ -212,16 +234,16 @@ def drawers(g: Clauses) -> Clause:
     else:  # take something out, with or without opening it expressly
         text, segs = g.polite(g.drawer("open")) if g.draw.chance(0.5) else ("", [])
         words, seg = g.p.thing("", source=0.0)
-        out = _frame(g, "drawer_out").replace("{x}", words).replace("{drawer}", drawer)
+        out = g.frame("drawer_out").replace("{x}", words).replace("{drawer}", drawer)
         text += f"{g.join() if text else ''}{MARK}{out}"
         seg = replace(seg, sources=DRAWER, act="hold")
         segs = [*segs, seg]
         if g.draw.chance(0.6):
-            follow = g.draw.expand(g.draw.pick(table("frames")["follow_give"]))
+            follow = g.frame("follow_give")
             text += f"{g.join()}{MARK}{follow.replace('{it}', 'it')}"
             segs = [*segs, Segment("move", targets=USER, link="it")]
     if g.draw.chance(0.5):
-        close = _frame(g, "drawer_it_close") if g.draw.chance(0.6) else g.drawer("close")[0]
+        close = g.frame("drawer_it_close") if g.draw.chance(0.6) else g.drawer("close")[0]
         text += f"{g.join()}{MARK}{close}"
         segs = [*segs, Segment("close")]
     return text + g.end(), segs

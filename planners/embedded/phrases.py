@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from planners.embedded.attributes import described
+from planners.embedded.attributes import described, superlative
 from planners.embedded.lexicon import (
     BACK,
     PLACES,
@@ -154,6 +154,9 @@ class Phrases:
             words, names = self.draw.pick(table("manner")["onuser"]), frozenset({"user"})
         elif roll < 0.09:
             words, names = self._spot()
+        elif roll < 0.11:
+            out = self.draw.pick(table("manner")["from"]["drawer"])
+            words, names = f"{out} {self.place(('trash',))[0]}", frozenset({"trash"})
         else:
             words, names = self.with_preposition("from", FOUND)
         return f"{text} {words}", replace(seg, sources=names)
@@ -188,6 +191,12 @@ class Phrases:
     def _described(self, form: str) -> tuple[str, Segment]:
         draw, nouns = self.draw, table("nouns")
         roll = draw.rng.random()
+        if roll < 0.04 and form != "bare":
+            best = superlative(draw, self.world.having)
+            if best is not None:
+                return f"{draw.plain(['the', 'the', 'the', 'our', 'your'])} {best[0]}", Segment(
+                    "none", best[2]
+                )
         if roll < 0.38:
             made = described(draw, self.world.having, bare_too=form not in ("def", "bare"))
             if made is not None:

@@ -39,9 +39,10 @@ OTHERWISE = re.compile(
     r"[^,]*|if none\b[^,]*)"
 )
 
-NUMBER = re.compile(
-    r"\b(two|three|four|five|six|[2-6])\b(?! (?:or|hours?|minutes?|seconds?|days?|weeks?|years?|"
-    r"times?|am|pm|o'clock|friends?|guests?|people|kids|of us|persons?|meters?|steps?)\b)"
+NUMBER = re.compile(  # not "of the two bottles I want the clear one", not "the two counters"
+    r"(?<!of the )\b(two|three|four|five|six|[2-6])\b(?! (?:(?:kitchen )?(?:counters|worktops)|or|"
+    r"hours?|minutes?|seconds?|days?|weeks?|years?|times?|am|pm|o'clock|friends?|guests?|people|kids|"
+    r"of us|persons?|meters?|steps?)\b)"
 )
 DIGITS = {"2": "two", "3": "three", "4": "four", "5": "five", "6": "six"}
 

@@ -32,6 +32,7 @@ table close far near drawer user sponge apple orange coke pepsi redbull water bo
 grapefruit chips jalapeno multigrain kettle rice energy bar tea can drink snack fruit thirsty
 hungry spilled something everything please could would clean wipe healthy sweet salty caffeine bin
 empty fizzy first then after before from both three dispose relocate transfer robot dining wooden
+away with what onto into over here there when need want thanks holding gripper something anything
 countertop beverage
 """.split()
 
@@ -41,6 +42,8 @@ def normalise(text: str) -> str:
     text = unicodedata.normalize("NFKD", text.replace("’", "'").replace("`", "'"))
     text = "".join(c for c in text if not unicodedata.combining(c)).lower()
     text = re.sub(r"(?<=[a-z0-9])-(?=[a-z0-9])", " ", text)  # lemon-lime, 7-up
+    if re.match(r"\s*1[.):]\s", text):  # "1. fetch the coke 2. bin it": a list, and no numbers
+        text = re.sub(r"\s*\b\d[.):]\s+(?=[a-z])", lambda m: "; " if m.start() else "", text)
     text = re.sub(r"([,;.?!:])(?=[a-z])", r"\1 ", text)
     return re.sub(r"[a-z0-9&][a-z0-9'&]*", lambda m: _word(m[0]), text)
 

@@ -45,7 +45,7 @@ class PlannerTrainCfg:
     out: Path = WEIGHTS
     readers: int = 2  # trained apart, their probabilities averaged
     processes: int = 2  # readers trained at a time, one thread each
-    sentences: int = 50_000
+    sentences: int = 100_000
     whole: int = 24_000  # sentences of the last epochs
     checks: int = 1_600  # validation sentences, half of them about kinds never seen in training
     seed: int = 0
