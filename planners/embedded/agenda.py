@@ -7,7 +7,7 @@ instruction was given, so the agenda neither forgets what was done nor does it t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from embodied.tasks.labels import DRAWER
 from embodied.world.facts import SURFACES, Facts, kind
@@ -128,7 +128,8 @@ def locate(duties: Sequence[Duty], trail: Sequence[Facts]) -> Place:
         while k < len(duties) and (s := stand(duties[k], first, facts, chosen)).met:
             chosen[k], k = s.chosen, k + 1
     if k < len(duties):
-        return Place(stand(duties[k], first, now, chosen), k, chosen)
+        standing = stand(duties[k], first, now, chosen)
+        return Place(_together(standing, duties[:k], now, chosen), k, chosen)
     for i, duty in enumerate(duties):
         last = i == len(duties) - 1
         if not (duty.kind == "move" or (last and duty.kind in ("hold", "open", "close"))):
@@ -137,6 +138,22 @@ def locate(duties: Sequence[Duty], trail: Sequence[Facts]) -> Place:
         if not s.met and not _moved_later(i, duties, chosen):
             return Place(s, i, chosen)
     return Place(None, len(duties), chosen)
+
+
+def _together(
+    s: Standing, earlier: Sequence[Duty], now: Facts, chosen: Mapping[int, frozenset[str]]
+) -> Standing:
+    """Where several places would do, the one where the things before went: "on one of the counters"."""
+    goals = {p for p, _ in s.duty.targets}
+    if s.duty.kind != "move" or len(goals) < 2:
+        return s
+    alike = [j for j, d in enumerate(earlier) if {p for p, _ in d.targets} == goals]
+    used = {now.at.get(n) for j in alike for n in chosen.get(j, frozenset())}
+    used |= {now.at.get(n) for n in s.chosen}
+    if len(used & goals) != 1:
+        return s
+    near = {n: tuple(t for t in ts if t[0] in used) or ts for n, ts in s.targets.items()}
+    return replace(s, targets=near)
 
 
 def _moved_later(i: int, duties: Sequence[Duty], chosen: Mapping[int, frozenset[str]]) -> bool:

@@ -13,8 +13,8 @@ from embodied.world.facts import Facts, kind
 from planners.embedded.agenda import BACK, Duty
 from planners.embedded.interpret import Guess
 from planners.embedded.reading import ACTS, LINKS, QUANTS
-from planners.embedded.referents import FITS, MAYBE, Problem, Scene, Sense, apart, at_hand, things
-from planners.embedded.relations import fallbacks, number
+from planners.embedded.referents import FITS, Problem, Scene, Sense, apart, at_hand, things
+from planners.embedded.relations import fallbacks, number, other_side
 
 PER_PIECE, BEAM = 5, 12
 PRONOUN = re.compile(
@@ -163,7 +163,8 @@ def _duties(
             return [], Problem("drawer" if sense.targets else "place", guess.text)
         sense = replace(sense, targets=targets)
     if act == "go":
-        return [Duty("go", targets=sense.targets, where=guess.where, said=guess.text)], None
+        goal = other_side(guess.text, scene.first.robot_at) or sense.targets
+        return [Duty("go", targets=goal, where=guess.where, said=guess.text)], None
     if _points_back(sense) and (groups or not _names(sense)):
         return _linked(sense, groups, scene.first, count)
     choices, need, trouble = things(sense, scene)
@@ -239,6 +240,8 @@ def _elsewhere(
     here = {first.at.get(o) for o, _ in choices}
     if sense.act != "move" or len(here) != 1 or None in here:
         return sense.targets
+    if opposite := other_side(sense.guess.text, next(iter(here))):
+        return opposite
     stay = {*here, BACK}
     rest = tuple((p, w) for p, w in sense.targets if p not in stay)
     if rest or (len(sense.targets) == 1 and BACK not in dict(sense.targets)):
@@ -254,13 +257,19 @@ def _points_back(sense: Sense) -> bool:
         return False
     if LINKS[int(guess.link.argmax())] != "own":
         return True
-    return max(guess.members.values(), default=0.0) < MAYBE and bool(PRONOUN.search(guess.text))
+    return max(guess.members.values(), default=0.0) < FITS and bool(PRONOUN.search(guess.text))
 
 
 def _names(sense: Sense) -> bool:
     """Whether a piece speaks of its things by name: no word in it stands for others."""
     words = PRONOUN.search(sense.guess.text)
     return words is None and max(sense.guess.members.values(), default=0.0) >= FITS
+
+
+def _thrown_away(group: Group, sense: Sense, first: Facts) -> bool:
+    """Whether the things lie in the trash, from where no skill takes them."""
+    lost = all(first.at.get(o) == "trash" for o, _ in group.choices)
+    return lost and "trash" not in dict(sense.targets)
 
 
 def _linked(
@@ -283,6 +292,8 @@ def _linked(
     for group in back:
         if not group.choices:
             return [], Problem("absent", group.act)
+        if group.duty is None and _thrown_away(group, sense, first):
+            return [], Problem("gone", kind(group.choices[0][0]))
         other = bool(OTHER.search(text))
         if group.duty is not None and ANOTHER_ONE.search(text):
             other = True  # "a soda for me, one on the table"

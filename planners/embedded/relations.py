@@ -44,6 +44,8 @@ NUMBER = re.compile(  # not "of the two bottles I want the clear one", not "the 
     r"hours?|minutes?|seconds?|days?|weeks?|years?|times?|am|pm|o'clock|friends?|guests?|people|kids|"
     r"of us|persons?|meters?|steps?)\b)"
 )
+OTHER_SIDE = re.compile(r"\bother (?:kitchen )?(?:counter(?:top)?|worktop|work surface)\b")
+OPPOSITE = {"close counter": "far counter", "far counter": "close counter"}
 DIGITS = {"2": "two", "3": "three", "4": "four", "5": "five", "6": "six"}
 
 
@@ -57,6 +59,13 @@ def beside(piece: str, names: Sequence[str]) -> bool:
     """Whether the piece names the thing only to tell a place: "put it next to the apple"."""
     spans = spans_of(piece, names)
     return bool(spans) and all(BESIDE.search(piece[:start]) for start, _ in spans)
+
+
+def other_side(piece: str, here: str | None) -> tuple[tuple[str, float], ...]:
+    """The counter that is meant by "the other counter" when one stands at one; else nothing."""
+    if here not in OPPOSITE or not OTHER_SIDE.search(piece):
+        return ()
+    return ((OPPOSITE[here], 1.0),)
 
 
 def spares_one(piece: str) -> bool:

@@ -25,7 +25,9 @@ _OPENING = (
 )
 RETRACT = re.compile(
     _OPENING + r"(?:never ?mind|forget(?: about)?|cancel|skip|leave|"
-    r"drop|scrap|don'?t bother(?: with)?|no need for|not? (?:the|that|any)?|stop|without|"
+    r"drop|scrap|don'?t bother(?: with)?|no need (?:for|to)|"
+    r"you (?:needn'?t|(?:don'?t|no longer|won'?t) (?:have|need) (?:to)?|can (?:skip|forget|leave))|"
+    r"not? (?:the|that|any)?|stop|without|"
     r"i don'?t (?:want|need)|do not (?:bring|take|get|fetch|move)|don'?t (?:bring|take|get|fetch|move))\b"
 )
 STAY = re.compile(
@@ -59,6 +61,7 @@ def revise(
     fresh: Sequence[Hypothesis],
     now: Facts,
     places: frozenset[str] = frozenset(),
+    named: frozenset[str] = frozenset(),
     past: Sequence[Duty] = (),
 ) -> Hypothesis:
     """A reading of what is owed, after something was said in mid-task.
@@ -66,7 +69,7 @@ def revise(
     Args:
         h: the duties still owed.
         fresh: readings of the `heart` of what was said, taken by itself in the state `now`.
-        places: those that it names.
+        places: those that it names; named: kinds that it may name, whatever is to be done.
         past: all duties before it, met ones included.
     """
     text = said.lower().strip()
@@ -76,10 +79,8 @@ def revise(
     if STAY.search(text):
         duties = []
     elif RETRACT.search(text) and not OTHER.search(text) and "instead" not in text:
-        named = {kind(name) for name, _ in things}
         kept = [d for d in duties if not _about(d, named, places)]
-        some = bool(named or places)
-        duties = kept if some and len(kept) < len(duties) else [] if not some else duties
+        duties = kept if named or places else []
     elif not duties or not _revises(text, best):
         duties = [*duties, *_added(text, duties or list(past), things, fresh, places)]
     else:
@@ -87,7 +88,7 @@ def revise(
     return replace(h, duties=(*_freed(duties, now), *duties), problem=_kept(h, duties))
 
 
-def _about(duty: Duty, named: set[str], places: frozenset[str]) -> bool:
+def _about(duty: Duty, named: frozenset[str], places: frozenset[str]) -> bool:
     """Whether a duty is about one of the things, or a drive to one of the places."""
     if duty.kind == "go":
         return bool(places) and {p for p, _ in duty.targets} <= places
@@ -108,11 +109,11 @@ def _revises(text: str, best: Hypothesis | None) -> bool:
 
 
 def _things(fresh: Sequence[Hypothesis]) -> tuple[tuple[str, float], ...]:
-    """The things of the scene that the words name, whatever they are to be done with."""
-    for h in sorted(fresh, key=lambda r: -r.weight):
-        for duty in h.duties:
-            if duty.choices and not duty.other:
-                return duty.choices
+    """The things of the scene that the likeliest reading is about."""
+    likely = max((h for h in fresh if h.duties), key=lambda h: h.weight, default=None)
+    for duty in likely.duties if likely else ():
+        if duty.choices and not duty.other:
+            return duty.choices
     return ()
 
 

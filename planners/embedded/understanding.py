@@ -17,12 +17,15 @@ from planners.embedded.answers import pick
 from planners.embedded.asking import open_issue
 from planners.embedded.ground import PRONOUN, Hypothesis
 from planners.embedded.interpret import Interpreter
+from planners.embedded.reading import ACTS
 from planners.embedded.referents import Problem
 from planners.embedded.revise import heart, revise
 from planners.embedded.text import normalise, spans_of
 from planners.model import Prompt, Turn
 
 HERE = re.compile(r"\b(?:me|us|here)\b")
+ABOUT = ("none", "move", "hold", "find")  # acts that may name things
+SURE = 0.7
 Read = Callable[[str, Facts], list[Hypothesis]]
 
 
@@ -57,8 +60,9 @@ def understand(
             said = turn.text
             owed = [_owed(h, trail[known.start : wins + 1]) for h in known.found]
             fresh, places = read(heart(turn.text), trail[wins]), _places(turn.text, interpreter)
+            named = _kinds(heart(turn.text), interpreter)
             found = [
-                revise(left, turn.text, fresh, trail[wins], places, h.duties)
+                revise(left, turn.text, fresh, trail[wins], places, named, h.duties)
                 for left, h in zip(owed, known.found, strict=True)
             ]
             known = Understanding(found, wins)
@@ -70,6 +74,12 @@ def _places(said: str, interpreter: Interpreter) -> frozenset[str]:
     text = normalise(said)
     named = {item.name for item in interpreter.places if spans_of(text, item.names)}
     return frozenset(named | ({"user"} if HERE.search(text) else set()))
+
+
+def _kinds(said: str, interpreter: Interpreter) -> frozenset[str]:
+    """The kinds that some piece of the words surely names."""
+    about = [g for g in interpreter.guesses(said) if ACTS[int(g.act.argmax())] in ABOUT]
+    return frozenset(k for g in about for k, p in g.members.items() if p >= SURE)
 
 
 def _answered(

@@ -91,3 +91,15 @@ def test_two_different_ones_are_of_two_kinds() -> None:
     now, _ = finish([Duty("move", every, 2, USER, distinct=True)], Facts(at=SCENE))
     assert now.at["apple"] == "user"
     assert "user" in (now.at["coke can"], now.at["coke can#2"])
+
+
+def test_what_goes_to_one_of_the_counters_stays_together() -> None:
+    counters = (("close counter", 0.5), ("far counter", 0.6))
+    other = (("close counter", 0.6), ("far counter", 0.5))
+    at = {"coke can": "table", "tea": "table"}
+    duties = [
+        Duty("move", (("coke can", 1.0),), 1, counters, where="any"),
+        Duty("move", (("tea", 1.0),), 1, other, where="any"),
+    ]
+    now, _ = finish(duties, Facts(at=at, robot_at="table"))
+    assert now.at["coke can"] == now.at["tea"] == "far counter"

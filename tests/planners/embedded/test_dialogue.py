@@ -158,6 +158,8 @@ def test_answers(model: EmbeddedModel, answer: str, picked: tuple[str, ...] | No
             {"pepsi can": "user", "coke can": "table"},
         ),
         ("bring it to you", "also throw the sponge away", {"coke can": "user", "sponge": "trash"}),
+        ("find the coke can", "I have got one here, you needn't bring the coke", {"coke can": "table"}),
+        ("find the coke can", "leave the coke, it looks warm", {"coke can": "table"}),
     ],
 )
 def test_amendments(model: EmbeddedModel, after: str, says: str, ends: dict[str, str]) -> None:
@@ -180,3 +182,9 @@ def test_a_stop_on_the_way_is_taken_back(model: EmbeddedModel) -> None:
     assert (
         labels == ["go to the table", "go to the close counter"] and end.robot_at == labels[-1][10:]
     )
+
+
+def test_one_of_two_errands_is_taken_back(model: EmbeddedModel) -> None:
+    says = [("bring it to you", "That will do, forget about the apple.")]
+    end, labels, _, _ = talk(model, "bring me the coke and then the apple", says=says)
+    assert end.at["coke can"] == "user" and end.at["apple"] == "far counter", labels

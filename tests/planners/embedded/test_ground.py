@@ -157,3 +157,21 @@ def test_a_place_that_is_not_named_is_not_asked_about() -> None:
     coke = move("coke can", COUNTERS)
     assert len(open_places(read(("put the coke on the counter", coke)).duties[0])) == 2
     assert open_places(read(("put the coke on one of the counters", coke)).duties[0]) == []
+
+
+def test_what_lies_in_the_trash_stays_there() -> None:
+    first = Facts({**SCENE.at, "apple": "trash"}, None, "user")
+    spoken = ("i threw the apple away, ", Segment("none", frozenset({"apple"})))
+    take = ("take it out and ", Segment("hold", sources=TRASH, link="it"))
+    bring = ("bring it here", Segment("move", targets=USER, link="it"))
+    found = read(spoken, take, bring, first=first)
+    assert found.problem is not None and found.problem.what == "gone"
+    away = ("throw it away", Segment("move", targets=TRASH, link="it"))
+    assert read(spoken, away, first=first).problem is None
+
+
+def test_the_other_counter_is_the_one_where_the_robot_is_not() -> None:
+    go = ("go to the other counter", Segment("go", targets=frozenset({"far counter"})))
+    here, there = (Facts(SCENE.at, None, place) for place in ("far counter", "table"))
+    assert [p for p, _ in read(go, first=here).duties[0].targets] == ["close counter"]
+    assert [p for p, _ in read(go, first=there).duties[0].targets] == ["far counter"]

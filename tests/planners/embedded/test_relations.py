@@ -2,7 +2,7 @@
 
 import pytest
 
-from planners.embedded.relations import beside, fallbacks, number, spares_one
+from planners.embedded.relations import beside, fallbacks, number, other_side, spares_one
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,8 @@ def test_beside(said: str, names: bool) -> None:
     ("said", "count"),
     [("bring three apples", "three"), ("2 cokes please", "two"), ("a 7up", None),
      ("two or three apples", "three"), ("in two minutes bring a coke", None),
-     ("two apples and three cokes", None)],
+     ("two apples and three cokes", None), ("of the two cans the red one", None),
+     ("the cans on the two counters", None), ("two of the three cans", "two")],
 )  # fmt: skip
 def test_number(said: str, count: str | None) -> None:
     assert number(said) == count
@@ -35,3 +36,9 @@ def test_spares_one() -> None:
     assert spares_one("all but one of the cokes") and not spares_one(
         "all of the cokes but the red one"
     )
+
+
+def test_the_other_counter_is_the_one_where_one_is_not() -> None:
+    assert other_side("go to the other counter", "far counter") == (("close counter", 1.0),)
+    assert other_side("go to the other counter", "table") == ()
+    assert other_side("go to the far counter", "far counter") == ()

@@ -13,6 +13,8 @@ from planners.embedded.text import candidates, distance, normalise, spans_of
         ("fetch it’s lid", "fetch it's lid"),
         ("graprefuit soda", "grapefruit soda"),
         ("apple,orange", "apple, orange"),
+        ("1. fetch a coke 2. bin it", "fetch a coke; bin it"),
+        ("bring me 2. thanks", "bring me 2. thanks"),
     ],
 )
 def test_normal_form(said: str, read: str) -> None:
