@@ -16,6 +16,7 @@ Clause = tuple[str, list[Segment]]  # marked text (a mark before each segment) a
 USER, TRASH = frozenset({"user"}), frozenset({"trash"})
 TARGETS = (*KEPT_ON, "table", "trash", "user", "drawer")  # where things may go
 COUNTERS = frozenset({"close counter", "far counter"})
+EVERYDAY = 0.35  # share of plain clauses with one of the few frames that most people use
 
 
 @functools.cache
@@ -39,7 +40,11 @@ class Clauses:
 
     def fill(self, family: str) -> Clause:
         """A clause from one frame of a family, its segments without act and targets."""
-        text = self.frame(family)
+        usual = table("frames")["everyday"].get(family, ()) if self.plain else ()
+        if usual and self.draw.chance(EVERYDAY):
+            text = self.draw.expand(self.draw.plain(usual))
+        else:
+            text = self.frame(family)
         segments: list[Segment] = []
         slots: dict[str, Callable[[], str]] = {
             "o": lambda: self._list("", segments), "odef": lambda: self._list("def", segments),
