@@ -105,7 +105,10 @@ def _binding(
     if duty.refers is not None and duty.refers in chosen:
         settled = chosen[duty.refers]
         keep = [c for c in duty.choices if (c[0] in settled) != duty.other]
-        return tuple(keep[:]) or duty.choices
+        if duty.other:  # "one for me, one for him and one for her": none of those before
+            before = frozenset().union(*chosen.values())
+            keep = [c for c in keep if c[0] not in before] or keep
+        return tuple(keep) or duty.choices
     used = frozenset().union(*chosen.values()) if chosen else frozenset()
     free = [c for c in duty.choices if c[0] not in used]
     return tuple(free) if len(free) >= max(duty.need, 1) else duty.choices

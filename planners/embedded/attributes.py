@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from planners.embedded.lexicon import Draw, table
+from planners.embedded.lexicon import Draw, plural, table
 
 Having = Callable[[str], frozenset[str]]  # a `want` line -> names of the kinds that fit
 
@@ -57,6 +57,39 @@ def superlative(draw: Draw, having: Having) -> tuple[str, str, frozenset[str]] |
         phrase = f"{most} {noun}"
     of = draw.plain(["which", "which", "what", "which kind of"])
     return phrase, f"{of} {noun} {has} {most}", members
+
+
+def everything(draw: Draw, having: Having) -> tuple[str, frozenset[str]] | None:
+    """All that is of one kind: "everything that is red", "everything drinkable"."""
+    traits = table("traits")["traits"]
+    trait = draw.plain(list(traits))
+    said, sign = traits[trait], not draw.chance(0.2)
+    members = having(trait if sign else f"-{trait}")
+    adjectives, clauses = said["adj" if sign else "notadj"], said["rel" if sign else "not"]
+    if not members or not (adjectives or clauses):
+        return None
+    head = draw.plain(
+        ["everything", "everything", "everything here", "all things", "all the stuff"]
+    )
+    if adjectives and (not clauses or draw.chance(0.5)):
+        link = draw.plain(["", "", "that is "]) if head.startswith("everything") else "that are "
+        return f"{head} {link}{draw.pick(adjectives)}", members
+    return f"{head} {draw.pick(clauses)}", members
+
+
+def picked_out(draw: Draw, having: Having) -> tuple[str, str, frozenset[str]] | None:
+    """(class in the plural, adjective, kinds that fit): "bottles", "clear"."""
+    classes = table("traits")["classes"]
+    row = classes[draw.plain(list(classes))]
+    traits = [t for t in row["traits"] if table("traits")["traits"][t]["adj"]]
+    if not traits or not row["one"]:
+        return None
+    trait = draw.plain(traits)
+    members = having(f"{row['want']} {trait}")
+    if not members or members == having(row["want"]):
+        return None
+    adjective = draw.pick(table("traits")["traits"][trait]["adj"])
+    return plural(draw.pick(row["one"])), adjective, members
 
 
 def _worded(draw: Draw, row: dict, traits: list[str], signs: list[bool], bare: bool) -> str | None:

@@ -359,7 +359,7 @@ FORMS: dict[str, tuple[float, Callable[[Clauses], Clause]]] = {
     "constrained": (2.5, afterwards.constrained), "need_within": (1.5, afterwards.need_within),
     "seen_to": (2, afterwards.seen_to), "apportioned": (1.5, afterwards.apportioned),
     "once_done": (1, afterwards.once_done), "been_to": (1, afterwards.been_to),
-    "like_that": (2, occasions.like_that), "compared": (0.6, occasions.compared),
+    "like_that": (2, occasions.like_that), "compared": (1.2, occasions.compared),
     "served": (2, occasions.served),
     "remarked": (1.5, occasions.remarked), "then_when": (1.5, occasions.then_when),
     "unwelcome": (1.5, occasions.unwelcome), "fields": (1.5, occasions.fields),

@@ -164,7 +164,8 @@ def _duties(
         sense = replace(sense, targets=targets)
     if act == "go":
         goal = other_side(guess.text, scene.first.robot_at) or sense.targets
-        return [Duty("go", targets=goal, where=guess.where, said=guess.text)], None
+        goals = [(g,) for g in goal] if guess.where == "all" else [goal]  # "to both counters"
+        return [Duty("go", targets=g, where=guess.where, said=guess.text) for g in goals], None
     if _points_back(sense) and (groups or not _names(sense)):
         return _linked(sense, groups, scene.first, count)
     choices, need, trouble = things(sense, scene)

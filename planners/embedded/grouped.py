@@ -36,7 +36,8 @@ def _all_move(segs: list[Segment], targets: frozenset[str]) -> list[Segment]:
 def many(g: Clauses) -> Clause:
     """One verb and a long list: "stock the far counter with a coke, a pepsi, a tea and a water"."""
     text, segs = _items(g, 5, g.draw.plain(["", "ind", "def"]))
-    frame = g.frame("many")
+    away = g.draw.chance(0.25)
+    frame = g.frame("many_trash" if away else "many")
     both = "{both}" in frame
     frame = frame.replace("{both}", "both")
     if both and len(segs) > 2:
@@ -51,7 +52,7 @@ def many(g: Clauses) -> Clause:
         said = g.draw.pick(table("manner")["intrash"])
         text, targets = frame.replace("{o}", text).replace("{intrash}", said), TRASH
     else:
-        text, targets = frame.replace("{o}", text), USER
+        text, targets = frame.replace("{o}", text), TRASH if away else USER
     text, segs = g.polite((text, _all_move(segs, targets)))
     if g.draw.chance(0.4):
         more, extra = g.clause("give trash move go")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from planners.embedded.attributes import superlative
+from planners.embedded.attributes import picked_out, superlative
 from planners.embedded.clauses import COUNTERS, TARGETS, TRASH, USER, Clause, Clauses
 from planners.embedded.lexicon import table
 from planners.embedded.phrases import KEPT_ON, MARK
@@ -45,6 +45,8 @@ def _stop(g: Clauses) -> str:
 
 def compared(g: Clauses) -> Clause:
     """The most so of several: "which drink has the most caffeine? i'll have that one"."""
+    if g.draw.chance(0.5):
+        return _of_several(g)
     for _ in range(20):
         if (best := superlative(g.draw, g.p.world.having)) is not None:
             break
@@ -59,6 +61,29 @@ def compared(g: Clauses) -> Clause:
     asked, _ = g.polite((ask, []))
     text = f"{MARK}{best[1]}{g.draw.plain(['? ', '? ', ', ', '? then '])}{asked}{g.end()}"
     return text, [Segment("none", best[2]), Segment("move", targets=target, link="it")]
+
+
+def _of_several(g: Clauses) -> Clause:
+    """ "Of the two bottles I want the clear one": one thing, whatever the number says."""
+    for _ in range(20):
+        if (found := picked_out(g.draw, g.p.world.having)) is not None:
+            break
+    else:
+        return like_that(g)
+    several, adjective, members = found
+    count = g.draw.plain(["two ", "two ", "three ", "both ", "", "many "]).replace("both ", "")
+    of = (
+        f"{g.draw.plain(['of', 'out of', 'from', 'among'])} {g.draw.plain(['the', 'those', 'our'])}"
+    )
+    frame = g.draw.expand(g.draw.pick(table("frames")["everyday"]["give"]))
+    one = f"the {adjective} {g.draw.plain(['one', 'one', 'one please'])}"
+    asked = frame.replace("{o}", one).replace("{touser}", "to me")
+    segment = Segment("move", members, targets=USER)
+    if g.draw.chance(0.4):  # the number behind: "the clear one of the two bottles"
+        return f"{MARK}{asked} {of} {count}{several}{g.end()}", [segment]
+    comma = g.draw.plain([" ", " ", ", "])
+    text, segs = f"{of} {count}{several}{comma}{asked}", [segment]
+    return f"{MARK}{text}{g.end()}", segs
 
 
 def served(g: Clauses) -> Clause:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from planners.embedded.attributes import described, superlative
+from planners.embedded.attributes import described, everything, superlative
 from planners.embedded.lexicon import (
     BACK,
     PLACES,
@@ -197,6 +197,10 @@ class Phrases:
                 return f"{draw.plain(['the', 'the', 'the', 'our', 'your'])} {best[0]}", Segment(
                     "none", best[2]
                 )
+        elif roll < 0.08 and form == "":
+            found = everything(draw, self.world.having)
+            if found is not None:
+                return found[0], Segment("none", found[1], "all")
         if roll < 0.38:
             made = described(draw, self.world.having, bare_too=form not in ("def", "bare"))
             if made is not None:

@@ -13,6 +13,7 @@ from planners.embedded.reading import QUANTS
 from planners.embedded.relations import (
     AT_MOST,
     BOTH_AND,
+    BOTH_OF_A_KIND,
     DISTINCT,
     HALF,
     IN_REACH,
@@ -111,7 +112,8 @@ def _count(sense: Sense, found: list[str]) -> int:
     text = sense.guess.text
     if ONE_OF_EACH.search(text):
         return len({kind(o) for o in found})
-    if BOTH_AND.search(text):
+    several = len(found) > 1 and BOTH_OF_A_KIND.search(text)
+    if BOTH_AND.search(text) and not several:
         return 1  # and one of what the next piece names
     if HALF.search(text):
         return max(1, len(found) // 2)

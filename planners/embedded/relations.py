@@ -24,6 +24,9 @@ ONE_OF_EACH = re.compile(r"\bone (?:of (?:each|every)|each of)\b")
 SPARED = re.compile(r"\b(?:all|every|each) (?:\w+ )?(?:but|except|minus|save) one\b")
 AT_MOST = re.compile(r"\b(?:at most|no more than|not more than|up to|max(?:imum)?(?: of)?)\b")
 BOTH_AND = re.compile(r"\bboth\b[^,]*\band\W*$")  # "both the tea and |the water"
+BOTH_OF_A_KIND = re.compile(
+    r"\bboth\b[^,]*(?<!chip)(?<!crisp)(?<!s)s,? and\W*$"
+)  # "both cans and |"
 IN_REACH = re.compile(
     r"\b(?:in front of|next to|near|beside|before|close to) (?:you|yourself)\b|\bwhere you (?:are|stand)\b|"
     r"\b(?:with)?in (?:your )?reach\b"

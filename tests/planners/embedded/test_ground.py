@@ -101,6 +101,12 @@ def test_both_of_two_things_named_is_one_of_each() -> None:
     assert found.problem is None and [d.need for d in found.duties] == [1, 1]
 
 
+def test_both_of_a_kind_are_two() -> None:
+    cans = Segment("move", frozenset({"coke can"}), "two", TRASH)
+    found = read(("bin both coke cans and ", cans), ("bring the tea", move("tea", USER)))
+    assert found.duties[0].need == 2
+
+
 def test_half_of_them() -> None:
     assert read(("bin half of the cokes", move("coke can", TRASH, quant="all"))).duties[0].need == 1
 
