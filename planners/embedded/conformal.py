@@ -27,7 +27,7 @@ from embodied.world.facts import SURFACES, Facts
 from planners.embedded.asking import Meaning, meanings, question
 
 FILE = Path(__file__).with_name("weights") / "asking.json"
-TARGET_SUCCESS = 0.95
+TARGET_SUCCESS = 0.97  # of the reading alone: 0.95 with execution at 0.98
 REPORTED = (0.7, 0.8, 0.9, 0.95, 0.99)
 WORDS = ("soda", "can", "drink", "bottle", "chips", "fruit", "snack")
 FRAMES = (

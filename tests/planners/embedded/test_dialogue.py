@@ -158,7 +158,11 @@ def test_answers(model: EmbeddedModel, answer: str, picked: tuple[str, ...] | No
             {"pepsi can": "user", "coke can": "table"},
         ),
         ("bring it to you", "also throw the sponge away", {"coke can": "user", "sponge": "trash"}),
-        ("find the coke can", "I have got one here, you needn't bring the coke", {"coke can": "table"}),
+        (
+            "find the coke can",
+            "I have got one here, you needn't bring the coke",
+            {"coke can": "table"},
+        ),
         ("find the coke can", "leave the coke, it looks warm", {"coke can": "table"}),
     ],
 )
