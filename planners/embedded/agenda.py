@@ -137,6 +137,8 @@ def locate(duties: Sequence[Duty], trail: Sequence[Facts]) -> Place:
         last = i == len(duties) - 1
         if not (duty.kind == "move" or (last and duty.kind in ("hold", "open", "close"))):
             continue
+        if duty.kind == "hold" and any(now.at.get(n) == "user" for n in chosen[i]):
+            continue  # handed over since
         s = stand(duty, first, now, {j: c for j, c in chosen.items() if j < i})
         if not s.met and not _moved_later(i, duties, chosen):
             return Place(s, i, chosen)

@@ -11,12 +11,14 @@ import numpy as np
 from embodied.tasks.labels import DRAWER
 from embodied.world.facts import Facts, kind
 from planners.embedded.agenda import BACK, Duty
+from planners.embedded.determiners import Det
 from planners.embedded.interpret import Guess
 from planners.embedded.reading import ACTS, LINKS, QUANTS
 from planners.embedded.referents import FITS, Problem, Scene, Sense, apart, at_hand, things
 from planners.embedded.relations import fallbacks, number, other_side
 
 PER_PIECE, BEAM = 5, 12
+SURE = 0.7  # from which what is merely mentioned is taken for named
 PRONOUN = re.compile(
     r"\b(it|that|this|them|these|those|one|ones|both|thing|things|the other|the rest)\b"
 )
@@ -98,6 +100,11 @@ class Group:
     need: int
     duty: int | None
     act: str
+    det: Det = "the"
+
+    def within(self, other: Group) -> bool:
+        """Whether it narrows down what the other group speaks of."""
+        return {o for o, _ in self.choices} < {o for o, _ in other.choices}
 
 
 def _build(weight: float, picked: Sequence[Sense], scene: Scene) -> Hypothesis:
@@ -170,8 +177,9 @@ def _duties(
         return _linked(sense, groups, scene.first, count)
     choices, need, trouble = things(sense, scene)
     if act == "none":
-        if choices and trouble is None:
-            groups.append(Group(choices, need, None, act))
+        surely = max(guess.members.values(), default=0.0) >= SURE
+        if choices and trouble is None and surely:
+            groups.append(Group(choices, need, None, act, guess.det))
         elif trouble is not None and trouble.what == "absent":
             groups.append(Group((), need, None, trouble.about))
         return [], None
@@ -267,6 +275,16 @@ def _names(sense: Sense) -> bool:
     return words is None and max(sense.guess.members.values(), default=0.0) >= FITS
 
 
+def _rest(groups: Sequence[Group]) -> Group:
+    """The last group, or of "two things, and I don't want the coke" those that are left."""
+    last = groups[-1]
+    if len(groups) > 1 and last.act == "none" and last.within(groups[-2]):
+        gone = {o for o, _ in last.choices}
+        left = tuple(c for c in groups[-2].choices if c[0] not in gone)
+        return Group(left, 1, None, "none", "any" if len(left) == 1 else "the")
+    return last
+
+
 def _thrown_away(group: Group, sense: Sense, first: Facts) -> bool:
     """Whether the things lie in the trash, from where no skill takes them."""
     lost = all(first.at.get(o) == "trash" for o, _ in group.choices)
@@ -283,10 +301,10 @@ def _linked(
         if thing is None:
             return [], Problem("referent", text)
         groups.append(Group(((thing, 1.0),), 1, None, "none"))
-    back = [groups[-1]]
+    back = [_rest(groups) if OTHER.search(text) else groups[-1]]
     if LINKS[int(sense.guess.link.argmax())] == "them" or MANY.search(text):
         for group in reversed(groups[:-1]):
-            if group.act != back[0].act:
+            if group.act != back[0].act or back[0].within(group):
                 break
             back.insert(0, group)
     out = []
@@ -305,7 +323,9 @@ def _linked(
         elif other and group.duty is None:
             need = 1
         duty = Duty(sense.act, group.choices, need, sense.targets, group.duty, other)
-        out.append(replace(duty, det="the", where=sense.guess.where, said=text))
+        free = group.duty is None and group.act == "none" and group.det in ("a", "any")
+        duty = replace(duty, det="any" if free else "the", where=sense.guess.where, said=text)
+        out.append(duty)
     settled = count if len(out) == 1 else None
     if settled is not None:
         back[0].duty = settled

@@ -174,11 +174,12 @@ AND_DO = re.compile(
     r"discard|trash|dump|carry|leave|drop) "
     r"(?:me|us|the|a|an|one|two|three|it|them|that|this|those|these|both|all|every|some|my|away|out)\b)"
 )
+AT_IT = re.compile(r"(?:,|\band) while (?=you(?:'re| are) (?:at it|there|on your way)\b)")
 
 
 def verbal_starts(text: str) -> list[int]:
     """Where an imperative with its object follows an "and": what no reader should overlook."""
-    return [m.end() for m in AND_DO.finditer(text)]
+    return [m.end() for found in (AND_DO, AT_IT) for m in found.finditer(text)]
 
 
 LISTED = re.compile(

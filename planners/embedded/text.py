@@ -42,8 +42,11 @@ def normalise(text: str) -> str:
     text = unicodedata.normalize("NFKD", text.replace("’", "'").replace("`", "'"))
     text = "".join(c for c in text if not unicodedata.combining(c)).lower()
     text = re.sub(r"(?<=[a-z0-9])-(?=[a-z0-9])", " ", text)  # lemon-lime, 7-up
-    if re.match(r"\s*1[.):]\s", text):  # "1. fetch the coke 2. bin it": a list, and no numbers
-        text = re.sub(r"\s*\b\d[.):]\s+(?=[a-z])", lambda m: "; " if m.start() else "", text)
+    if re.match(
+        r"\s*(?:step )?1[.):]\s", text
+    ):  # "1. fetch the coke 2. bin it": a list, no numbers
+        item = r"[\s.;,]*\b(?:step )?\d[.):]\s+(?=[a-z])"
+        text = re.sub(item, lambda m: "; " if m.start() else "", text)
     text = re.sub(r"([,;.?!:])(?=[a-z])", r"\1 ", text)
     return re.sub(r"[a-z0-9&][a-z0-9'&]*", lambda m: _word(m[0]), text)
 
