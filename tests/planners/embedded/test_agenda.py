@@ -103,3 +103,13 @@ def test_what_goes_to_one_of_the_counters_stays_together() -> None:
     ]
     now, _ = finish(duties, Facts(at=at, robot_at="table"))
     assert now.at["coke can"] == now.at["tea"] == "far counter"
+
+
+def test_what_was_picked_up_and_handed_over_is_not_fetched_back() -> None:
+    duty = Duty("hold", (("apple", 1.0),))
+    first = Facts(at=SCENE)
+    held = Facts(at=SCENE | {"apple": None}, holding="apple", robot_at="close counter")
+    given = Facts(at=SCENE | {"apple": "user"}, robot_at="user")
+    lost = Facts(at=SCENE | {"apple": "table"}, robot_at="table")
+    assert locate([duty], [first, held, given]).standing is None
+    assert locate([duty], [first, held, lost]).standing is not None

@@ -181,3 +181,27 @@ def test_the_other_counter_is_the_one_where_the_robot_is_not() -> None:
     here, there = (Facts(SCENE.at, None, place) for place in ("far counter", "table"))
     assert [p for p, _ in read(go, first=here).duties[0].targets] == ["close counter"]
     assert [p for p, _ in read(go, first=there).duties[0].targets] == ["far counter"]
+
+
+def test_the_other_of_two_is_the_one_that_is_left() -> None:
+    here = Facts({"coke can": "table", "apple": "table"}, None, "user")
+    two = ("there are two things, and ", Segment("none", frozenset(KINDS), "two"))
+    no = ("i don't want the coke. ", Segment("none", frozenset({"coke can"})))
+    other = ("give me the other one", Segment("move", targets=USER, link="it"))
+    assert read(two, no, other, first=here).duties[0].names == ("apple",)
+
+
+def test_them_means_the_narrower_group() -> None:
+    here = Facts({"rice chips": "table", "kettle chips": "table"}, None, "user")
+    chips = ("the crisps are all over: ", Segment("none", frozenset({"rice chips", "kettle chips"})))
+    rice = ("the rice ones are stale, ", Segment("none", frozenset({"rice chips"})))
+    out = ("out with them", Segment("move", targets=TRASH, link="them"))
+    assert [d.names for d in read(chips, rice, out, first=here).duties] == [("rice chips",)]
+
+
+def test_one_of_what_was_merely_mentioned_is_free_to_choose() -> None:
+    fruit = Segment("none", frozenset({"apple", "orange"}))
+    here = Facts({"apple": "table", "orange": "table"}, None, "user")
+    put = ("put it on the far counter", Segment("move", targets=frozenset({"far counter"}), link="it"))
+    assert read(("one fruit is enough, ", fruit), put, first=here).duties[0].det == "any"
+    assert read(("there is the fruit, ", fruit), put, first=here).duties[0].det == "the"

@@ -26,6 +26,7 @@ def test_things_in_a_list_are_pieces(text: str, starts: list[str]) -> None:
     [
         ("throw away both cans and bring me the tea", ["bring me the tea"]),
         ("put one on the table, then throw the other away", ["throw the other away"]),
+        ("bring a coke, and while you're at it bin the tea", ["you're at it bin the tea"]),
         ("go and get the tea", []),
         ("do me a favor and bring a coke", []),
     ],

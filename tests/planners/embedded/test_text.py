@@ -14,6 +14,7 @@ from planners.embedded.text import candidates, distance, normalise, spans_of
         ("graprefuit soda", "grapefruit soda"),
         ("apple,orange", "apple, orange"),
         ("1. fetch a coke 2. bin it", "fetch a coke; bin it"),
+        ("Step 1: get it. Step 2: bin it", "get it; bin it"),
         ("bring me 2. thanks", "bring me 2. thanks"),
     ],
 )
