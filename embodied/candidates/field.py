@@ -127,7 +127,8 @@ def train(task: str, book: Book, seed: int, num_envs: int) -> Net:
         gamma=spec.gamma,
         tau=0.02,
         train_freq=1,
-        gradient_steps=max(1, count // 2),
+        gradient_steps=count,
+        ent_coef="auto_0.1",  # terms are of the order of 1: at 1.0 the noise would be worth more
         policy_kwargs={"net_arch": list(spec.net)},
         seed=seed,
         device="cpu",
