@@ -49,6 +49,14 @@ EXTRAS = (
     "smoothness",
 )
 MOST = 7  # terms of a program
+# stage that a policy is stuck at -> kinds of term that lead on from it; "more": weigh what is there
+NEXT = {
+    "approach": ("reach", "behind"),
+    "touching": ("reach", "progress", "more"),
+    "moving": ("carry", "behind", "progress", "grasp", "lift", "rise", "flag", "held_lift", "more"),
+    "arriving": ("latch", "carry", "reach", "held_lift", "held_carry", "more"),
+    "finishing": ("latch", "hold", "carry", "held_carry", "reach"),
+}
 
 
 @dataclass(frozen=True)
@@ -92,23 +100,23 @@ class Draft:
     def make(self) -> tuple[list[Piece], tuple[str, ...], str]:
         """The pieces of a program, the ids of its parents, and how it was made."""
         parents, slot = self.context.parents, self.context.sample % 8
-        if not parents or slot == 7:
+        # what never succeeded is no place to search around: every other reward is drawn anew
+        hopeless = not parents or parents[0].reflection.final < FLAT
+        if not parents or slot == 7 or (hopeless and slot % 2):
             return self.fresh(), (), "drawn from the grammar"
-        best = parents[0]
-        first = best if slot < 4 else self.rng.choice(parents[:4])
+        first = parents[0] if slot < 4 else self.rng.choice(parents[:4])
         pieces = self.pieces(first)
-        if slot in (1, 5):
-            return self.tuned(pieces), (first.id,), "weights and scales tuned"
-        others = [parent for parent in parents[:4] if parent.id != first.id]
-        if slot in (2, 6) and others:
+        if slot == 1 and not hopeless:
+            return self.tuned(pieces), (first.id,), "one term tuned"
+        others = [p for p in parents[:4] if p.id != first.id and p.reflection.final >= FLAT]
+        if slot == 2 and others:
             second = self.rng.choice(others)
             crossed = self.crossed(pieces, self.pieces(second))
-            return self.tuned(crossed), (first.id, second.id), "crossed"
+            return crossed, (first.id, second.id), "crossed"
         answered, notes = self.answered(pieces, first)
-        if slot == 3 or not notes:
-            answered, grown = self.grown(answered, first)
-            notes = [*notes, grown]
-        return answered, (first.id,), "; ".join(notes)
+        # to weigh more what an alarm has just weighed less would undo it
+        answered, grown = self.grown(answered, first, more=not notes)
+        return answered, (first.id,), "; ".join([*notes, grown])
 
     # -------------------------------------------------------------- ways to make one
 
@@ -125,22 +133,28 @@ class Draft:
         return self._limited(found or [p for k in genes.KINDS if (p := self._piece(k))][:2])
 
     def tuned(self, pieces: list[Piece]) -> list[Piece]:
-        """The same terms with other weights, and some with other numbers."""
-        made = []
-        for piece in pieces:
-            weight = piece.term.weight * 2.718 ** self.rng.gauss(0, 0.5)
-            if piece.gene is not None and self.rng.random() < 0.5:
-                made.append(self._of(piece.gene.jittered(self.rng), weight))
-            else:
-                made.append(_weighted(piece, weight))
-        return made
+        """One term with another weight or other numbers: a step that tells what it was good for."""
+        chosen = self.rng.randrange(len(pieces))
+        piece = pieces[chosen]
+        if piece.gene is not None and piece.gene.numbers and self.rng.random() < 0.5:
+            made = self._of(piece.gene.jittered(self.rng), piece.term.weight)
+        else:
+            made = _weighted(piece, piece.term.weight * self.rng.choice((0.3, 0.5, 2.0, 3.0)))
+        return [*pieces[:chosen], made, *pieces[chosen + 1 :]]
 
     def crossed(self, first: list[Piece], second: list[Piece]) -> list[Piece]:
-        """What both have, and of the rest each with even chances."""
+        """The first whole, with one or two terms that only the second has, or in place of its own."""
         names = {piece.term.name for piece in first}
-        own = [p for p in first if self.rng.random() < 0.75]
-        other = [p for p in second if p.term.name not in names and self.rng.random() < 0.5]
-        return self._limited([*own, *other] or first)
+        new = [piece for piece in second if piece.term.name not in names]
+        if not new:  # the same terms: between their weights
+            weights = {piece.term.name: piece.term.weight for piece in second}
+            mean = [(p.term.weight * weights.get(p.term.name, p.term.weight)) ** 0.5 for p in first]
+            return [_weighted(piece, weight) for piece, weight in zip(first, mean, strict=True)]
+        taken = self.rng.sample(new, min(len(new), self.rng.choice((1, 2))))
+        own = list(first)
+        if len(own) > 1 and self.rng.random() < 0.5:
+            own.remove(self.rng.choice(own))
+        return self._limited([*own, *taken])
 
     def answered(self, pieces: list[Piece], parent: Parent) -> tuple[list[Piece], list[str]]:
         """The terms with every alarm of the reflection answered."""
@@ -154,26 +168,44 @@ class Draft:
             pieces = [*pieces[:held], *made, *pieces[held + 1 :]]
         return (self._limited(pieces) or self.fresh()), notes
 
-    def grown(self, pieces: list[Piece], parent: Parent) -> tuple[list[Piece], str]:
-        """The terms with the stage that the policy is stuck at strengthened."""
-        success = parent.reflection.final
-        held = {piece.gene.kind for piece in pieces if piece.gene}
-        if success >= 0.5:  # on the right way: make the last step worth more
-            wanted = [kind for kind in ("latch", "hold", "carry") if kind not in held]
-        elif success > FLAT:
-            wanted = [k for k in ("latch", "reach", "carry", "behind", "align") if k not in held]
-        else:  # never done: rewards that lead there from far away
-            wanted = ["progress", "reach", "behind", "carry", "grasp", "lift", "rise", "flag"]
-            wanted += ["held_lift", "held_carry"]
+    def grown(
+        self, pieces: list[Piece], parent: Parent, more: bool = True
+    ) -> tuple[list[Piece], str]:
+        """The terms with the stage that the policy is stuck at strengthened: by another term, or, with
+        `more`, by more weight."""
+        if parent.reflection.final < FLAT:
+            # terms of others that led nowhere mostly lead astray
             pieces = [p for p in pieces if p.gene is not None or self.rng.random() < 0.3]
-            if not any(self._is_touch(p) for p in pieces) and self.roles.touches:
-                wanted = ["behind", "reach"]
-        self.rng.shuffle(wanted)
-        for kind in wanted:
-            piece = self._touching(kind) if kind == "behind" else self._about_the_end(kind)
+        stage = self._stuck(pieces, parent)
+        for kind in self.rng.sample(NEXT[stage], len(NEXT[stage])):
+            if kind == "more":
+                if not more:
+                    continue
+                return self._more(pieces, touch=stage == "touching"), f"{stage}: weighed more"
+            drawn = self._touching if stage in ("approach", "touching") else self._about_the_end
+            piece = drawn(kind)
             if piece is not None and piece.term.name not in {p.term.name for p in pieces}:
-                return self._limited([*pieces, piece]), f"{kind} added"
-        return self.tuned(pieces), "weights and scales tuned"
+                return self._limited([*pieces, piece]), f"{stage}: {kind} added"
+        return self.tuned(pieces or self.fresh()), f"{stage}: one term tuned"
+
+    def _stuck(self, pieces: list[Piece], parent: Parent) -> str:
+        """The stage that a training did not get beyond: a key of `NEXT`."""
+        success = parent.reflection.final
+        if success >= 0.5:
+            return "finishing"
+        touches = [piece for piece in pieces if self._is_touch(piece)]
+        if self.roles.touches and not touches:
+            return "approach"
+        late = {f.name: f.points[-1] / f.weight for f in parent.reflection.terms if f.weight}
+        if touches and success < FLAT and max(late.get(p.term.name, 0.0) for p in touches) < 0.3:
+            return "touching"
+        return "moving" if success < FLAT else "arriving"
+
+    def _more(self, pieces: list[Piece], touch: bool) -> list[Piece]:
+        """The terms of the stage weighed twice as much: those about touch, or all others."""
+        return [
+            _weighted(p, p.term.weight * 2) if self._is_touch(p) == touch else p for p in pieces
+        ]
 
     def pieces(self, parent: Parent) -> list[Piece]:
         """A parent's terms, with the genes that can be read back."""
