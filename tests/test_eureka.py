@@ -10,6 +10,7 @@ import pytest
 
 from embodied import eureka
 from embodied.candidates import tasks
+from embodied.candidates import training as candidates
 from embodied.errors import UsageError
 from embodied.eureka import training
 from embodied.eureka.command import load_reward
@@ -27,6 +28,7 @@ def quick(monkeypatch):
     """The small task of the tests, with its real learner, in place of the simulators."""
     monkeypatch.setattr(tasks, "brief", lambda task: push.BRIEF)
     monkeypatch.setattr(training, "train", push.train)
+    monkeypatch.setattr(candidates, "gather", push.gather)
 
 
 def test_a_search_leaves_its_folder_replays_and_any_cell_is_trained_again(quick, tmp_path, capsys):
@@ -38,6 +40,11 @@ def test_a_search_leaves_its_folder_replays_and_any_cell_is_trained_again(quick,
     for name in ("ledger.jsonl", "results.json", "report.html", "config.yaml", "log.txt"):
         assert (out / name).is_file(), name
     summary = json.loads((out / "results.json").read_text())
+    banks = Ledger(out / "ledger.sqlite").entries("bank")
+    trained = {e["id"] for e in Ledger(out / "ledger.sqlite").entries("trained")}
+    assert banks[0]["episodes"] == 8  # of the random policy
+    assert 16 <= banks[1]["episodes"] <= 8 * (1 + len(trained))
+    assert f"<td>{banks[1]['episodes']}</td>" in (out / "report.html").read_text()
     assert summary["finished"] and summary["fresh"]["seeds"] == [10_000, 10_001]
     best = Program.from_json((out / "best" / "reward.json").read_text())
     head, spent = Ledger(out / "ledger.sqlite").head, Ledger(out / "ledger.sqlite").costs()

@@ -7,7 +7,7 @@ for a whole batch of relabelled goals (Andrychowicz et al. 2017). Success is tha
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,13 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
 from embodied.candidates.book import Book
+from embodied.candidates.episodes import Episodes
 from embodied.candidates.field_views import FIELD, FieldTask
 from embodied.candidates.net import Net
 from embodied.world import robotics_shim
+from planners.rewards.funnel import Bank
 from planners.rewards.program import Compiled
+from policies.field import HINDSIGHT, succeeded
 
 ENVS = 8
 
@@ -66,12 +69,7 @@ class Paid(VecEnvWrapper):
     def step_wait(self) -> Any:
         """See `VecEnv.step_wait`; the rewards are the program's."""
         obs, _, dones, infos = self.venv.step_wait()
-        reached = {name: value.clone() for name, value in tensors(obs).items()}
-        for row in np.flatnonzero(dones):  # the state before the automatic reset
-            last = infos[row]["terminal_observation"]
-            for name, value in tensors(last).items():
-                reached[name][row] = value
-        terms = self._book.rewards(self._task.view(reached, self._action))
+        terms = self._book.rewards(self._task.view(_reached(obs, dones, infos), self._action))
         rewards = torch.stack(list(terms.values())).sum(0).numpy()
         won = [succeeded(infos[row]) for row in np.flatnonzero(dones)]
         self._book.episodes(len(won), sum(won))
@@ -115,7 +113,7 @@ def train(task: str, book: Book, seed: int, num_envs: int) -> Net:
     if spec.hindsight:
         hindsight = {
             "replay_buffer_class": ProgramHer,
-            "replay_buffer_kwargs": {"n_sampled_goal": 4, "goal_selection_strategy": "future"},
+            "replay_buffer_kwargs": dict(HINDSIGHT),
         }
     model = SAC(
         "MultiInputPolicy" if spec.hindsight else "MlpPolicy",
@@ -146,11 +144,6 @@ def train(task: str, book: Book, seed: int, num_envs: int) -> Net:
     return Net(layers, "relu", squash=True)
 
 
-def succeeded(info: Mapping[str, Any]) -> bool:
-    """Whether the task is done in a state, by the environment's own word."""
-    return bool(info.get("is_success", info.get("success", False)))
-
-
 def judge(task: str, net: Net, episodes: int, seed: int) -> float:
     """Success of the deterministic policy at the end of fresh episodes."""
     count = min(ENVS, episodes)
@@ -161,8 +154,7 @@ def judge(task: str, net: Net, episodes: int, seed: int) -> float:
     left = [episodes // count + (i < episodes % count) for i in range(count)]
     while any(left):
         act = net(flat(obs)).numpy().clip(-1, 1)
-        scaled = actions.low + (act + 1) / 2 * (actions.high - actions.low)
-        obs, _, dones, infos = env.step(scaled.astype(actions.dtype))
+        obs, _, dones, infos = env.step(_scaled(act, actions))
         for row in np.flatnonzero(dones):
             if left[row]:  # of every copy equally many, so that none counts for being short
                 left[row] -= 1
@@ -170,3 +162,32 @@ def judge(task: str, net: Net, episodes: int, seed: int) -> float:
                 won += succeeded(infos[row])
     env.close()
     return won / over
+
+
+def gather(task: str, act: Callable[[torch.Tensor], torch.Tensor], seed: int) -> Bank:
+    """The first episode of each of `ENVS` environments; act: observations (N, D) to actions (N, A)."""
+    env = make_envs(task, ENVS, seed)
+    space: Any = env.action_space
+    obs, found = env.reset(), Episodes(ENVS)
+    while not found.over:
+        action = _scaled(act(flat(obs)).numpy().clip(-1, 1), space)
+        obs, _, dones, infos = env.step(action)
+        found.note(FIELD[task].view(_reached(obs, dones, infos), torch.as_tensor(action)))
+        for row in np.flatnonzero(dones):
+            found.end(int(row), succeeded(infos[row]))
+    env.close()
+    return found.bank()
+
+
+def _scaled(act: np.ndarray, space: Any) -> np.ndarray:
+    """Actions in [-1, 1] as the environment wants them."""
+    return (space.low + (act + 1) / 2 * (space.high - space.low)).astype(space.dtype)
+
+
+def _reached(obs: Any, dones: np.ndarray, infos: Any) -> dict[str, torch.Tensor]:
+    """The observations that a step led to: of ended episodes those before the automatic reset."""
+    reached = {name: value.clone() for name, value in tensors(obs).items()}
+    for row in np.flatnonzero(dones):
+        for name, value in tensors(infos[row]["terminal_observation"]).items():
+            reached[name][row] = value
+    return reached

@@ -9,17 +9,22 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 from embodied.candidates.book import Book
+from embodied.candidates.episodes import Episodes
 from embodied.candidates.net import Net
 from embodied.candidates.skill_views import SKILLS
 from embodied.tasks import registry
+from planners.rewards.funnel import Bank
+from planners.rewards.job import Job
 from policies.checkpoints import LinearDecay
 from policies.library import SHIPPED
 from policies.measure import fresh_starts
 from policies.ppo import make_ppo
+from policies.rollouts import Act
 from policies.skill import Skill, mean_of_ppo
 from policies.vec_env import TaskVecEnv
 
 ENVS = 256
+GATHERED = 16  # episodes of a policy that go into the bank
 
 
 class Rewarded:
@@ -35,6 +40,22 @@ class Rewarded:
     def rewards(self) -> Mapping[str, torch.Tensor]:
         """See `embodied.tasks.base.Task.rewards`."""
         return self._book.rewards(self._view(self._task))
+
+
+class _Watched:
+    """A task whose state views are noted after every step."""
+
+    def __init__(self, task: Any, episodes: Episodes) -> None:
+        self._task, self._episodes = task, episodes
+        self._view = SKILLS[task.name].view
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._task, name)
+
+    def rewards(self) -> Mapping[str, torch.Tensor]:
+        """The task's own; asked for once a step, before episodes begin anew."""
+        self._episodes.note(self._view(self._task))
+        return self._task.rewards()
 
 
 class _Noting(BaseCallback):
@@ -59,13 +80,32 @@ def starts(family: str) -> dict[str, Any]:
 
 def train(task: str, book: Book, seed: int, num_envs: int) -> Net:
     """A policy after `book.steps` steps in num_envs simulations (0: `ENVS`)."""
-    spec, count = registry.family(task), num_envs or ENVS
-    made: Any = Rewarded(spec.make(count, seed, 1, **starts(task)), book)
+    spec = registry.family(task)
+    made: Any = Rewarded(spec.make(num_envs or ENVS, seed, 1, **starts(task)), book)
     env = TaskVecEnv(made, seed=seed, gamma=spec.gamma)
-    rate = spec.ppo.get("learning_rate", 1e-3)
-    decay = LinearDecay(rate, rate * 0.1, book.steps)
-    model = make_ppo(env, seed, **{**spec.ppo, "learning_rate": decay})
-    model.learn(book.steps, callback=_Noting(env, book))
+    return _learned(env, task, seed, book.steps, _Noting(env, book))
+
+
+def own_reward(task: str, seed: int, steps: int) -> float:
+    """Success of a training like any candidate's, paid by the task's hand-written reward."""
+    from embodied.candidates.training import JUDGE_SEED
+
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    spec = registry.family(task)
+    env = TaskVecEnv(spec.make(ENVS, seed, 1, **starts(task)), seed=seed, gamma=spec.gamma)
+    return judge(task, _learned(env, task, seed, steps), Job.episodes, seed + JUDGE_SEED)
+
+
+def _learned(
+    env: TaskVecEnv, task: str, seed: int, steps: int, callback: BaseCallback | None = None
+) -> Net:
+    """A policy after so many steps of PPO."""
+    settings = registry.family(task).ppo
+    rate = settings.get("learning_rate", 1e-3)
+    decay = LinearDecay(rate, rate * 0.1, steps)
+    model = make_ppo(env, seed, **{**settings, "learning_rate": decay})
+    model.learn(steps, callback=callback)
     net = mean_of_ppo(model.policy)
     layers = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
     return Net(layers, "elu", squash=False)
@@ -76,3 +116,19 @@ def judge(task: str, net: Net, episodes: int, seed: int) -> float:
     made = registry.family(task).make
     net.check(made.obs_dim, made.act_dim)  # type: ignore[attr-defined]
     return fresh_starts(task, net, episodes, seed, 1, **starts(task))["all"].rate
+
+
+def gather(task: str, act: Act, seed: int) -> Bank:
+    """The first episode of each of `GATHERED` simulations; act: observations (N, D) to actions (N, A)."""
+    found = Episodes(GATHERED)
+    spec = registry.family(task)
+    made: Any = _Watched(spec.make(GATHERED, seed, 1, **spec.fresh, **starts(task)), found)
+    env = TaskVecEnv(made, seed=seed + 1, desync=False)
+    obs = torch.as_tensor(env.reset())
+    while not found.over:
+        obs, _, _ = env.step_tensors(act(obs))
+        ended = env.ended
+        if ended is not None:
+            for row, won in zip(ended.rows.tolist(), ended.success.tolist(), strict=True):
+                found.end(row, won)
+    return found.bank()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,16 @@ from embodied.candidates.book import Book
 from embodied.candidates.net import Net
 from embodied.candidates.skill_views import SKILLS
 from embodied.candidates.tasks import brief
+from planners.rewards.funnel import Bank
 from planners.rewards.job import Job, Outcome
 from planners.rewards.problems import ProgramError
 from planners.rewards.program import Compiled, compile_program
 
 JUDGE_SEED = 1_000_003
 """Added to a job's seed for its evaluation: no training begins with it."""
+GATHER_SEED = 2_000_003
+"""Added to a job's seed for the episodes of its policy that go into the bank."""
+Act = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,14 @@ def judge(job: Job, net: Net) -> float:
     return module.judge(job.task, net, job.episodes, job.seed + JUDGE_SEED)
 
 
+def gather(task: str, act: Act, seed: int) -> Bank:
+    """A few episodes of a policy for the bank, as state views and whether they succeeded."""
+    from embodied.candidates import field, skills
+
+    module: Any = skills if task in SKILLS else field
+    return module.gather(task, act, seed)
+
+
 def outcome(job: Job, found: dict[str, Any], isolation: str) -> Outcome:
     """The outcome of a training's plain values, with its policy judged in this process.
 
@@ -74,7 +87,8 @@ def outcome(job: Job, found: dict[str, Any], isolation: str) -> Outcome:
         KeyError, TypeError, ValueError, ArithmeticError, AttributeError: the values are no training's.
         EmbodiedError: the policy is none.
     """
-    began, final, error = time.monotonic(), 0.0, str(found["error"])[:2000]
+    began, final, rollouts = time.monotonic(), 0.0, None
+    error = str(found["error"])[:2000]
     names = [term.name for term in job.program.terms]
     stats = {
         name: {str(key): _numbers(values) for key, values in found["stats"][name].items()}
@@ -82,7 +96,8 @@ def outcome(job: Job, found: dict[str, Any], isolation: str) -> Outcome:
         if name in found["stats"]
     }
     if not error:
-        final = judge(job, Net.from_plain(found["net"]))
+        net = Net.from_plain(found["net"])
+        final, rollouts = judge(job, net), gather(job.task, net, job.seed + GATHER_SEED).plain()
     return Outcome(
         job=job,
         success=tuple((int(steps), _numbers([rate])[0]) for steps, rate in found["success"]),
@@ -94,6 +109,7 @@ def outcome(job: Job, found: dict[str, Any], isolation: str) -> Outcome:
         error=error,
         stats=stats,
         isolation=isolation,
+        rollouts=rollouts,
     )
 
 

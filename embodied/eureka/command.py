@@ -199,15 +199,17 @@ class _Parts:
 
 
 def _search(cfg: EurekaCfg, folder: Path, parts: _Parts, say: Any) -> Search:
+    from embodied.eureka.bank import random_bank
     from planners.rewards.ledger import Ledger
     from planners.rewards.search import Search
 
-    chosen, prefer = parts.chosen, None
+    chosen, prefer, ledger = parts.chosen, None, Ledger(folder / LEDGER)
+    bank = random_bank(cfg.task, parts.brief.sizes["action"], cfg.seed, ledger)
     if chosen is not None:
         prefer = (chosen.plain(), partial(chosen.reweighted, folder, cfg.seed, say))
     return Search(
-        settings(cfg), parts.brief, parts.writer, parts.evaluate, Ledger(folder / LEDGER),
-        checked(parts.brief), parts.start, budget=_budget(cfg), fallback=parts.fallback,
+        settings(cfg), parts.brief, parts.writer, parts.evaluate, ledger,
+        checked(parts.brief), parts.start, bank, budget=_budget(cfg), fallback=parts.fallback,
         prefer=prefer, say=say,
     )  # fmt: skip
 

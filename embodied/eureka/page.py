@@ -70,6 +70,7 @@ def view(entries: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> di
         "curves": [_line(row, tone) for row, tone in ((first, "aff"), (best, "lm")) if row],
         "band": band(summary["fresh"].get("curves", [])),
         "unusable": [e for e in entries if e["kind"] == "unusable"],
+        "banks": [e for e in entries if e["kind"] == "bank"],
         "asked": [e for e in entries if e["kind"] == "asked"],
         "width": WIDTH,
         "height": HEIGHT,
@@ -99,6 +100,7 @@ def _row(
         "alarms": [alarm["text"] for alarm in last["reflection"]["alarms"]] if last else [],
         "reflection": last["text"] if last else "",
         "auc": screened["auc"] if screened else None,
+        "still": screened.get("still", []) if screened else [],
         "fate": _fate(last, screened, twin),
     }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,12 +22,43 @@ Train = Callable[[Sequence[str], int], Mapping[str, Outcome]]
 """Trains candidates, given by id, for so many steps each."""
 
 
+STILL = 1e-6  # a term that varies less over a whole bank pays the same for everything
+
+
 @dataclass(frozen=True)
 class Bank:
-    """Trajectories with their ends. states: signals as (episodes, steps, size). success: (episodes,)."""
+    """Trajectories with their ends. states: signals as (episodes, steps, size). success: (episodes,).
+    Every trajectory has as many steps: points spread evenly over an episode, the last one among them.
+    """
 
     states: Mapping[str, np.ndarray]
     success: np.ndarray
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON, to four decimals."""
+        states = {name: value.round(4).tolist() for name, value in self.states.items()}
+        return {"states": states, "success": [bool(won) for won in self.success]}
+
+    @classmethod
+    def from_plain(cls, found: Mapping[str, Any]) -> Bank:
+        """The bank of `plain`."""
+        states = {name: np.asarray(value, np.float32) for name, value in found["states"].items()}
+        return cls(states, np.asarray(found["success"], bool))
+
+    @classmethod
+    def joined(cls, banks: Sequence[Bank]) -> Bank:
+        """All trajectories of one or more banks of the same task."""
+        states = {
+            name: np.concatenate([bank.states[name] for bank in banks]) for name in banks[0].states
+        }
+        return cls(states, np.concatenate([bank.success for bank in banks]))
+
+    def still(self, compiled: Compiled) -> list[str]:
+        """Names of the terms that have one value in all states of the bank."""
+        count = len(next(iter(self.states.values())))
+        flat = {name: _flat(value) for name, value in self.states.items()}
+        values = compiled(flat)
+        return [n for n, v in values.items() if count and float(v.max() - v.min()) <= STILL]
 
     @property
     def tells(self) -> bool:
@@ -41,13 +73,15 @@ class Bank:
 def term_sums(compiled: Compiled, states: Mapping[str, np.ndarray]) -> np.ndarray:
     """Sums over the steps of every weighted term, (episodes, terms). states: (episodes, steps, size)."""
     episodes, steps = next(iter(states.values())).shape[:2]
-    flat = {
-        name: torch.as_tensor(value.reshape(episodes * steps, -1), dtype=torch.float32)
-        for name, value in states.items()
-    }
+    flat = {name: _flat(value) for name, value in states.items()}
     values = compiled.weighted(flat)
     columns = [values[term.name].reshape(episodes, steps).sum(1) for term in compiled.program.terms]
     return torch.stack(columns, -1).double().numpy()
+
+
+def _flat(value: np.ndarray) -> torch.Tensor:
+    """(episodes, steps, size) as (episodes * steps, size)."""
+    return torch.as_tensor(value.reshape(-1, value.shape[-1]), dtype=torch.float32)
 
 
 def screen(compiled: Compiled, bank: Bank) -> tuple[float, bool]:

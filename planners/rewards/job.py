@@ -55,6 +55,7 @@ class Outcome:
         seconds: of wall clock.
         error: why there is no figure; empty if all went well.
         isolation: the walls that were in force.
+        rollouts: a few episodes of the policy (`funnel.Bank.plain`), to screen later programs with.
     """
 
     job: Job
@@ -67,6 +68,7 @@ class Outcome:
     error: str = ""
     stats: Mapping[str, Mapping[str, list[float]]] = field(default_factory=dict)
     isolation: str = "none: trained in this process"
+    rollouts: Mapping[str, Any] | None = None
 
     def plain(self) -> dict[str, Any]:
         """For JSON, without the job."""

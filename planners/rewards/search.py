@@ -95,7 +95,8 @@ class Result:
 class Search:
     """One search over one ledger.
 
-    check: what is wrong with a program. bank: trajectories to screen with, if there are any. fallback:
+    check: what is wrong with a program. bank: trajectories to screen with, if there are any; those of
+    every candidate's policy come to it, so that the screen soon knows success from failure. fallback:
     a writer to go on with when the first fails. prefer: fits the best reward's weights to choices.
     say: is told what happens, a line at a time.
     """
@@ -186,13 +187,14 @@ class Search:
         made = [c for i, draft in enumerate(drafts) if (c := self._candidate(draft, number, i))]
         known = {c.hash: c for c in reversed(self.result.candidates) if c.outcome}
         fresh: dict[str, Candidate] = {}
+        bank = self._grown(number)
         for candidate in made:
             self.result.candidates.append(candidate)
             self._log(candidate)
             twin = known.get(candidate.hash) or fresh.get(candidate.hash)
             if twin is not None:
                 self.ledger.append("twin", id=candidate.id, of=twin.id)
-            elif self._screened(candidate):
+            elif self._screened(candidate, bank):
                 fresh[candidate.hash] = candidate
         self._halve(number, list(fresh.values()))
         best = self.result.best
@@ -249,14 +251,32 @@ class Search:
         self.result.repaired += len(draft.replies) > 1
         return Candidate(id, draft.program, number, last.parents, last.note)
 
-    def _screened(self, candidate: Candidate) -> bool:
-        """Whether it ranks trajectories that succeeded at least as chance would."""
-        if self.bank is None or not self.bank.tells:
+    def _screened(self, candidate: Candidate, bank: Bank | None) -> bool:
+        """Whether it pays differently for different states, and ranks trajectories that succeeded at
+        least as chance would."""
+        if bank is None:
             return True
         compiled = compile_program(candidate.program, self.brief)
-        candidate.auc, worse = screen(compiled, self.bank)
-        self.ledger.append("screen", id=candidate.id, auc=round(candidate.auc, 6), dropped=worse)
-        return not worse
+        still, worse = bank.still(compiled), False
+        if bank.tells:
+            candidate.auc, worse = screen(compiled, bank)
+        dropped = worse or len(still) == len(candidate.program.terms)
+        self.ledger.append(
+            "screen",
+            id=candidate.id, auc=None if candidate.auc is None else round(candidate.auc, 6),
+            still=still, dropped=dropped,
+        )  # fmt: skip
+        return not dropped
+
+    def _grown(self, number: int) -> Bank | None:
+        """The bank with what the policies of all candidates did so far."""
+        if self.bank is None:
+            return None
+        made = [c.outcome.rollouts for c in self.result.candidates if c.outcome]
+        bank = Bank.joined([self.bank, *(Bank.from_plain(found) for found in made if found)])
+        won = int(bank.success.sum())
+        self.ledger.append("bank", round=number, episodes=len(bank.success), won=won)
+        return bank
 
     def _halve(self, number: int, candidates: Sequence[Candidate]) -> None:
         by_id = {c.id: c for c in candidates}

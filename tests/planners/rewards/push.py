@@ -5,12 +5,13 @@ sees nothing but the sums of the reward under test. Success is the puck within `
 the goal at the end of an episode.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 
 from planners.rewards.checks import check
+from planners.rewards.funnel import Bank
 from planners.rewards.job import Job, Outcome
 from planners.rewards.program import Compiled, Program, Term, compile_program
 from planners.rewards.views import Brief, Signal
@@ -64,15 +65,11 @@ def rollout(
 
     weights: (P, 2, 2) scale and rotation of the offsets hand to puck and puck to goal.
     """
-    turned = np.stack([weights, weights[..., ::-1] * [-1, 1]], -2)  # (P, 2, 2, 2) as matrices
     policies = len(weights)
     world = Push(episodes, policies, rng)
     states = []
     for _ in range(HORIZON):
-        seen = np.stack([world.puck - world.hand, world.goal - world.puck], -2)
-        seen = seen.reshape(policies, episodes, 2, 2)
-        action = np.tanh(np.einsum("peof,poaf->pea", seen, turned)).reshape(-1, 2)
-        world.step(action)
+        world.step(policy(world, weights))
         states.append(world.state())
     view = {
         name: torch.as_tensor(
@@ -106,7 +103,33 @@ def train(job: Job) -> Outcome:
     fresh = np.random.default_rng([job.seed, 1])
     final = float(rollout(mean[None], compiled, fresh, 60)[1].mean())
     terms = {name: tuple(values) for name, values in curves.items()}
-    return Outcome(job, tuple(success), final, 60, terms, steps, 0.0)
+    shown = bank(lambda world: policy(world, mean[None]), job.seed)
+    return Outcome(
+        job, tuple(success), final, 60, terms, steps, 0.0, rollouts=shown.plain()
+    )  # fmt: skip
+
+
+def policy(world: Push, weights: np.ndarray) -> np.ndarray:
+    """Actions (N, 2) of the policies (P, 2, 2), whose simulations follow each other."""
+    turned = np.stack([weights, weights[..., ::-1] * [-1, 1]], -2)  # (P, 2, 2, 2) as matrices
+    seen = np.stack([world.puck - world.hand, world.goal - world.puck], -2)
+    seen = seen.reshape(len(weights), -1, 2, 2)
+    return np.tanh(np.einsum("peof,poaf->pea", seen, turned)).reshape(-1, 2)
+
+
+def bank(act: Callable[[Push], np.ndarray], seed: int) -> Bank:
+    """Eight episodes with so many signals a step."""
+    world, states = Push(8, 1, np.random.default_rng([seed, 2])), []
+    for _ in range(HORIZON):
+        world.step(act(world))
+        states.append(world.state())
+    views = {name: np.stack([state[name] for state in states], 1) for name in BRIEF.sizes}
+    return Bank(views, world.success())
+
+
+def gather(task: str, act: Callable[[torch.Tensor], torch.Tensor], seed: int) -> Bank:
+    """As `embodied.candidates.training.gather`."""
+    return bank(lambda world: act(torch.as_tensor(world.hand)).numpy(), seed)
 
 
 def evaluate(jobs: Sequence[Job]) -> Iterator[Outcome]:

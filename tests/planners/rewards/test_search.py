@@ -1,5 +1,6 @@
 """Whole searches over a real little task with a real learner."""
 
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from planners.rewards.funnel import Bank, FunnelCfg, auroc, competent, halving, 
 from planners.rewards.job import Job, Outcome
 from planners.rewards.ledger import Ledger
 from planners.rewards.program import Program, Term, compile_program
-from planners.rewards.search import Budget, Search, SearchCfg
+from planners.rewards.search import Budget, Candidate, Search, SearchCfg
 from planners.rewards.writers import GrammarWriter
 from tests.planners.rewards import push
 from tests.planners.rewards.push import BRIEF, PER_ROUND, POOR, evaluate, problems, train
@@ -249,10 +250,39 @@ def test_the_screen_tells_rewards_that_rank_failures_above_successes():
 
 def test_screened_candidates_are_not_trained(tmp_path):
     done = np.arange(40) < 20
-    start = np.where(done, 1.0, 0.0)[:, None, None] * np.ones((40, 5, 2))
+    start = np.where(done, 1.0, 0.0)[:, None, None] * np.ones((40, push.HORIZON, 2))
     states = {"puck": start, "goal": 0 * start, "hand": start + 0.3, "action": 0 * start}
     made = search(tmp_path / "l", bank=Bank(states, done))  # here far from the goal succeeds
     made.run()
     dropped = {e["id"] for e in made.ledger.entries("screen") if e["dropped"]}
     trained = {e["id"] for e in made.ledger.entries("trained")}
     assert dropped and not dropped & trained
+
+
+def test_what_policies_did_joins_the_bank_and_a_reward_that_never_changes_is_not_trained(tmp_path):
+    nothing = push.bank(lambda world: 0 * world.hand, 5)
+    assert not nothing.success.any()
+    made = search(tmp_path / "l", bank=nothing)
+    result = made.run()
+    banks = made.ledger.entries("bank")
+    assert banks[0]["episodes"] == 16  # nothing done, and what the first reward taught
+    assert banks[1]["episodes"] > 16
+    assert banks[-1]["won"] == sum(
+        sum(c.outcome.rollouts["success"])
+        for c in result.candidates
+        if c.outcome and c.round < banks[-1]["round"]
+    )
+    still = Program((Term("lazy", "def lazy(s):\n    return -norm(s.action)\n", 1.0),))
+    moving = Program((*still.terms, Term("near", "def near(s):\n    return -norm(s.puck)\n", 1.0)))
+    assert nothing.still(compile_program(still, BRIEF)) == ["lazy"]
+    assert nothing.still(compile_program(moving, BRIEF)) == ["lazy"]
+    again = Bank.from_plain(json.loads(json.dumps(nothing.plain())))
+    assert np.allclose(again.states["puck"], nothing.states["puck"], atol=1e-4)
+
+
+def test_a_candidate_that_pays_the_same_everywhere_is_dropped(tmp_path):
+    nothing = push.bank(lambda world: 0 * world.hand, 5)
+    lazy = Program((Term("lazy", "def lazy(s):\n    return -norm(s.action)\n", 1.0),))
+    made = search(tmp_path / "l", bank=nothing)
+    assert not made._screened(Candidate("x", lazy, 0), nothing)
+    assert made.ledger.entries("screen")[0]["still"] == ["lazy"]
