@@ -1,14 +1,17 @@
 """``python -m embodied.bench rewards``: does the search find rewards that are worth its steps?
 
 Per task and seed: a search with the grammar from a deliberately poor reward, best of as many samples without
-reflection at equal environment steps, and the task's own dense and sparse rewards. Each winner is trained
-on a seed that no search saw, as long as every other reward. Told as success with bootstrap intervals, and as
-the probability of improvement. It goes on where it was killed: give --out the same folder.
+reflection at equal environment steps, and the task's own rewards, hand-written, dense or sparse. Each winner
+is trained on a seed that no search saw, as long as every other reward. Told as success with bootstrap
+intervals, and as the probability of improvement. A cell is one arm with one seed; --arms and --only choose
+some, so that several nights or machines can share the work: copy their `cells` into one folder.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,9 @@ from embodied import cli, outputs
 from embodied.errors import UsageError
 
 _GRIP, _GOAL, _OBJECT = "s.gripper_position", "s.goal_position", "s.object_position"
+HAND_WRITTEN = (
+    "the skill's own"  # no program: the reward in embodied/tasks that the skill was made with
+)
 # task -> kind of reward -> its one term; what environments ship is minus the distance (dense) and whether it
 # is above 5 cm (sparse)
 REFERENCES: Mapping[str, Mapping[str, str]] = {
@@ -37,11 +43,19 @@ REFERENCES: Mapping[str, Mapping[str, str]] = {
         for task in ("FetchPush-v4", "FetchPickAndPlace-v4")
     },
     "pick": {
+        "hand-written": HAND_WRITTEN,
         "poor": "-norm(s.tcp_position - s.rest_goal)",  # the arm stays where it is
         "sparse": "s.object_held[:, 0] * (s.object_height[:, 0] > 0.05)",
     },
+    "place": {
+        "hand-written": HAND_WRITTEN,
+        "poor": "-norm(s.tcp_position - s.rest_goal)",
+        "sparse": "(1 - s.object_held[:, 0]) * (norm(s.goal_offset) < 0.05)",
+    },
 }
-SEARCHES = {"grammar": True, "best of N": False}  # -> whether it reflects
+OURS, CONTROL, EXHAUSTIVE = "grammar", "best of N", "exhaustive"
+SEARCHES = (OURS, CONTROL)
+SPENDING = (*SEARCHES, EXHAUSTIVE)
 UNSEEN = 10_000
 
 
@@ -53,6 +67,10 @@ class RewardsCfg:
     """Which; all if left out."""
     seeds: int = 5
     """Searches of each kind, and trainings of each reward."""
+    arms: tuple[str, ...] = ()
+    """Which kinds of reward, by name; all if left out."""
+    only: tuple[int, ...] = ()
+    """Which of the seeds, from 0; all if left out."""
     samples: int = 16
     """Rewards a round."""
     iterations: int = 3
@@ -79,47 +97,89 @@ def run(cfg: RewardsCfg) -> int:
     for task in cfg.tasks:
         if task not in REFERENCES:
             raise UsageError(f"There is nothing to compare '{task}' with; {', '.join(REFERENCES)}.")
+    benches = [_Bench(cfg, task) for task in cfg.tasks or tuple(REFERENCES)]
     folder = outputs.new_run_folder("bench", "rewards", cfg.out, resume=True)
     if not (folder / "config.yaml").exists():
         outputs.describe_run(folder, cfg)
-    results = {}
-    for task in cfg.tasks or tuple(REFERENCES):
-        results[task] = _Bench(cfg, folder, task).measure()
-        outputs.write_json(folder / "results.json", results)
-        print(told(task, results[task]), flush=True)
+    for bench in benches:
+        bench.measure(folder)
+    results = {bench.task: bench.figures(folder) for bench in benches}
+    outputs.write_json(folder / "results.json", results)
+    for task, found in results.items():
+        print(told(task, found), flush=True)
     print(folder / "results.json")
     return 0
 
 
 class _Bench:
-    """The measurement of one task. Every training goes through a ledger, and is made once."""
+    """The measurement of one task. A cell that is kept is not measured again, and every training goes
+    through a ledger: a kill loses the one that was running."""
 
-    def __init__(self, cfg: RewardsCfg, folder: Path, task: str) -> None:
+    def __init__(self, cfg: RewardsCfg, task: str) -> None:
         from embodied.candidates import tasks
         from embodied.eureka.command import default_steps
 
-        self.cfg, self.folder, self.task = cfg, folder, task
+        self.cfg, self.task = cfg, task
         self.seeds = min(cfg.seeds, 2) if cfg.quick else cfg.seeds
         self.samples = min(cfg.samples, 4) if cfg.quick else cfg.samples
         self.rounds = min(cfg.iterations, 2) if cfg.quick else cfg.iterations
         self.steps = cfg.steps or (3_000 if cfg.quick else default_steps(task))
         self.brief = tasks.brief(task)
+        known = (*REFERENCES[task], *SEARCHES, *((EXHAUSTIVE,) if cfg.exhaustive else ()))
+        for arm in set(cfg.arms) - set(known):
+            raise UsageError(f"{task} is not compared with '{arm}'; there is {', '.join(known)}.")
+        for number in cfg.only:
+            cli.check_range("only", number, 0, self.seeds - 1)
+        self.known, self.arms = known, [arm for arm in known if arm in (cfg.arms or known)]
 
-    def measure(self) -> dict[str, Any]:
-        """Success of every kind of reward, per seed, and what the searches cost."""
-        arms, spent = {}, {}
-        for kind in REFERENCES[self.task]:
-            arms[kind] = self._train(kind, [program(self.task, kind)] * self.seeds)
-        for kind, reflect in self._searches().items():
-            found = [self._search(kind, reflect, seed) for seed in range(self.seeds)]
-            arms[kind] = self._train(kind, [result.best.program for result in found])
-            spent[kind] = [result.steps for result in found]
+    def measure(self, folder: Path) -> None:
+        """Measure all cells that were asked for, seed by seed, so that an early end still compares."""
+        for number in self.cfg.only or range(self.seeds):
+            for arm in self.arms:
+                path = self._cell(folder, arm, number)
+                if path.exists():
+                    continue
+                path.parent.mkdir(exist_ok=True)
+                made = self._measured(folder, arm, number)
+                outputs.write_json(path, made)
+                print(f"{self.task}, {arm}, seed {number}: {made['success']:.0%}", flush=True)
+
+    def figures(self, folder: Path) -> dict[str, Any]:
+        """What all kept cells say, whoever measured them."""
+        cells: dict[str, list[dict[str, Any]]] = {}
+        for arm in self.known:
+            paths = [self._cell(folder, arm, number) for number in range(self.seeds)]
+            held = [json.loads(p.read_text(encoding="utf-8")) for p in paths if p.exists()]
+            if held:
+                cells[arm] = held
+        arms = {arm: [cell["success"] for cell in held] for arm, held in cells.items()}
+        spent = {a: [c["search steps"] for c in held] for a, held in cells.items() if a in SPENDING}
+        # the reward to begin with is trained besides the samples
         return compared(arms, spent, self.steps * (self.samples * self.rounds + 1))
 
-    def _searches(self) -> dict[str, bool]:
-        return {**SEARCHES, **({"exhaustive": True} if self.cfg.exhaustive else {})}
+    def _cell(self, folder: Path, arm: str, number: int) -> Path:
+        what = f"{self.task} {arm} {self.steps} {self.samples}x{self.rounds} {self.cfg.seed}"
+        return folder / "cells" / f"{outputs.slug(what)}-{number}.json"
 
-    def _search(self, kind: str, reflect: bool, seed: int) -> Any:
+    def _measured(self, folder: Path, arm: str, number: int) -> dict[str, Any]:
+        began, seed, spent = time.monotonic(), self.cfg.seed + UNSEEN + number, 0
+        if REFERENCES[self.task].get(arm) == HAND_WRITTEN:
+            from embodied.candidates.skills import own_reward
+
+            success = own_reward(self.task, seed, self.steps)
+        else:
+            found = self._search(folder, arm, number) if arm in SPENDING else None
+            spent = found.steps if found else 0
+            best = found.best.program if found else program(self.task, arm)
+            success = self._train(folder, arm, best, seed)
+        minutes = (time.monotonic() - began) / 60
+        return {
+            "task": self.task, "arm": arm, "number": number, "steps": self.steps, "success": success,
+            "search steps": spent, "minutes": minutes,
+        }  # fmt: skip
+
+    def _search(self, folder: Path, arm: str, number: int) -> Any:
+        from embodied.eureka.bank import random_bank
         from embodied.eureka.command import checked
         from embodied.eureka.training import evaluator
         from planners.rewards.funnel import FunnelCfg
@@ -127,26 +187,28 @@ class _Bench:
         from planners.rewards.search import Search, SearchCfg
         from planners.rewards.writers import GrammarWriter
 
-        funnel = FunnelCfg(self.steps, rungs=1 if kind == "exhaustive" else 3)
-        cfg = SearchCfg(funnel, self.samples, self.rounds, self.cfg.seed + seed, reflect)
-        ledger = Ledger(self.folder / f"{outputs.slug(f'{self.task} {kind}')}-{seed}.sqlite")
+        funnel = FunnelCfg(self.steps, rungs=1 if arm == EXHAUSTIVE else 3)
+        seed = self.cfg.seed + number
+        cfg = SearchCfg(funnel, self.samples, self.rounds, seed, arm != CONTROL)
+        ledger = Ledger(folder / f"{outputs.slug(f'{self.task} {arm}')}-{number}.sqlite")
+        bank = None
+        if arm != EXHAUSTIVE:
+            bank = random_bank(self.task, self.brief.sizes["action"], seed, ledger)
         search = Search(
             cfg, self.brief, GrammarWriter(), evaluator(self.cfg.workers), ledger, checked(self.brief),
-            program(self.task, "poor"), say=lambda text: print(f"{self.task}, {kind}: {text}", flush=True),
+            program(self.task, "poor"), bank,
+            say=lambda text: print(f"{self.task}, {arm}: {text}", flush=True),
         )  # fmt: skip
         return search.run()
 
-    def _train(self, kind: str, programs: Sequence[Any]) -> list[float]:
+    def _train(self, folder: Path, arm: str, reward: Any, seed: int) -> float:
         from embodied.eureka.training import evaluator
         from planners.rewards.ledger import Ledger
         from planners.rewards.trials import Trials
 
-        ledger = Ledger(self.folder / f"{outputs.slug(f'{self.task} {kind}')}-fresh.sqlite")
-        seeds = [self.cfg.seed + UNSEEN + i for i in range(len(programs))]
-        made = Trials(self.task, evaluator(self.cfg.workers), ledger).run(
-            programs, seeds, self.steps
-        )
-        return [outcome.final for outcome in made]
+        ledger = Ledger(folder / f"{outputs.slug(f'{self.task} {arm}')}-fresh.sqlite")
+        trials = Trials(self.task, evaluator(self.cfg.workers), ledger)
+        return trials.run([reward], [seed], self.steps)[0].final
 
 
 def program(task: str, kind: str) -> Any:
@@ -167,15 +229,15 @@ def compared(
     """
     from planners.rewards.stats import bootstrap, improvement, improvement_interval
 
-    ours = arms["grammar"]
+    ours = arms.get(OURS, ())
     return {
         "arms": {
             kind: {
                 "success": list(finals),
                 "mean": sum(finals) / len(finals),
                 "interval": bootstrap(finals),
-                "improvement": improvement(ours, finals),
-                "improvement interval": improvement_interval(ours, finals),
+                "improvement": improvement(ours, finals) if ours else None,
+                "improvement interval": improvement_interval(ours, finals) if ours else None,
             }
             for kind, finals in arms.items()
         },
@@ -189,9 +251,12 @@ def told(task: str, found: Mapping[str, Any]) -> str:
     lines = [task]
     for kind, arm in found["arms"].items():
         low, high = arm["interval"]
-        line = f"  {kind:<12} {arm['mean']:6.1%} (95 %: {low:.1%} to {high:.1%})"
-        if kind != "grammar":
+        n = len(arm["success"])
+        line = f"  {kind:<12} {arm['mean']:6.1%} (95 %: {low:.1%} to {high:.1%}; {n} seeds)"
+        if kind != OURS and arm["improvement"] is not None:
+            low, high = arm["improvement interval"]
             line += f"; the grammar's search is better with probability {arm['improvement']:.2f}"
+            line += f" ({low:.2f} to {high:.2f})"
         lines.append(line)
     for kind, share in found["share of training all"].items():
         lines.append(f"  {kind}: {share:.2f} of the steps of training every candidate in full")
