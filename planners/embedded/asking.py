@@ -5,7 +5,7 @@ open ("the can" where two kinds of can stand about; "the counter" where there ar
 score is language x affordance: its share of the reading's probability times the chance that its
 first skill works from here. The meanings whose score reaches a threshold form the prediction set of
 conformal prediction (Ren et al., "Robots that ask for help", KnowNo, 2023); more than one means a
-question. The threshold belongs to a target success and is fitted by `planners.embedded.calibrate`.
+question. The threshold belongs to a target success and is fitted by `planners.embedded.conformal`.
 
 "A soda" and "any can" leave nothing open: each fitting thing would do. Nor do two instances of one
 kind.

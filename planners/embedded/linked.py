@@ -66,14 +66,14 @@ def rescued(g: Clauses) -> Clause:
         segs = [replace(seg, act="none"), Segment("hold", sources=trash, link="it")]
     it = g.draw.plain(["it", "it", "that", "it again"])
     if g.draw.chance(0.6):
-        follow, target, act = "bring it here", USER, "move"
+        target = USER
         if g.draw.chance(0.5):
             to, target = g.p.with_preposition("on", (*KEPT_ON, "user"))
             follow = g.frame("follow_move").replace("{it}", it).replace("{on}", to)
         else:
             follow = g.frame("follow_give").replace("{it}", it)
         text = f"{text}{g.join()}{MARK}{follow}"
-        segs = [*segs, Segment(act, targets=target, link="it")]
+        segs = [*segs, Segment("move", targets=target, link="it")]
     return text + g.end(), segs
 
 

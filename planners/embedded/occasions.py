@@ -71,7 +71,7 @@ def _of_several(g: Clauses) -> Clause:
     else:
         return like_that(g)
     several, adjective, members = found
-    count = g.draw.plain(["two ", "two ", "three ", "both ", "", "many "]).replace("both ", "")
+    count = g.draw.plain(["two ", "two ", "three ", "", "", "many "])
     of = (
         f"{g.draw.plain(['of', 'out of', 'from', 'among'])} {g.draw.plain(['the', 'those', 'our'])}"
     )
@@ -82,8 +82,7 @@ def _of_several(g: Clauses) -> Clause:
     if g.draw.chance(0.4):  # the number behind: "the clear one of the two bottles"
         return f"{MARK}{asked} {of} {count}{several}{g.end()}", [segment]
     comma = g.draw.plain([" ", " ", ", "])
-    text, segs = f"{of} {count}{several}{comma}{asked}", [segment]
-    return f"{MARK}{text}{g.end()}", segs
+    return f"{MARK}{of} {count}{several}{comma}{asked}{g.end()}", [segment]
 
 
 def served(g: Clauses) -> Clause:
