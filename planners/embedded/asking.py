@@ -14,6 +14,7 @@ kind.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from planners.embedded.ground import PRONOUN, Hypothesis
 from planners.model import Question
 
 CLOSE = 0.3  # of the best choice's weight: what fits less well is not what the words leave open
+TIE = 0.8  # share of the threshold that a meaning has to reach
 MAX_CHOICES = 5
 COUNTER = re.compile(r"\b(?:counter ?tops?|counters?|worktops?|work surfaces?|surfaces?|bench)\b")
 ONE_OF = re.compile(r"\b(?:one|any|either|each) of (?:the|our|these|those)\b")
@@ -60,10 +62,14 @@ def meanings(
             key = (name, issue, said) if name is not None else (_gist(h), "", "")
             total[key] = total.get(key, 0.0) + h.weight * share * works.get(name or "", 1.0)
             accepts[key] = frozenset({kind(name)}) if name is not None else _accepted(h)
+    rivals = Counter(key[1:] for key in total if key[1])  # what an issue leaves open, how many
     made = [
-        Meaning(key[0] if key[1] else None, key[1], key[2], score, accepts[key])
+        Meaning(
+            key[0] if key[1] else None, key[1], key[2],
+            min(1.0, score * max(rivals[key[1:]], 2) / 2) if key[1] else score, accepts[key],
+        )
         for key, score in total.items()
-    ]
+    ]  # fmt: skip
     return sorted(made, key=lambda m: -m.score)
 
 
@@ -152,12 +158,15 @@ def _gist(h: Hypothesis) -> str:
 def question(found: Sequence[Meaning], threshold: float, first: Facts) -> Question | None:
     """What to ask, if the prediction set holds several referents of one issue.
 
+    Even splits all score about the same, whatever their number (`meanings`); what reaches nearly the
+    threshold counts, lest the affordance's third decimal decide between two equals.
+
     Where a word points nowhere at all, whatever is there is in the set, however many there are.
     """
     best = found[0] if found else None
     if best is None or best.referent is None:
         return None
-    limit = 0.5 * best.score if best.issue == "what" else threshold
+    limit = 0.5 * best.score if best.issue == "what" else TIE * threshold
     same = [m for m in found if (m.issue, m.said) == (best.issue, best.said)]
     choices = tuple(m.referent for m in same if m.referent and m.score >= limit)[:MAX_CHOICES]
     if len(choices) < 2:

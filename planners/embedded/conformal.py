@@ -24,7 +24,7 @@ from pathlib import Path
 from embodied.tasks.labels import enumerate_calls, feasible
 from embodied.world import catalogue
 from embodied.world.facts import SURFACES, Facts
-from planners.embedded.asking import Meaning, meanings, question
+from planners.embedded.asking import TIE, Meaning, meanings, question
 
 FILE = Path(__file__).with_name("weights") / "asking.json"
 TARGET_SUCCESS = 0.97  # of the reading alone: 0.95 with execution at 0.98
@@ -87,7 +87,7 @@ def score(found: list[Meaning], meant: frozenset[str]) -> float:
     return max((m.score for m in found if m.accepts & meant), default=0.0)
 
 
-def fit(weights: Path = FILE.parent, count: int = 1200, seed: int = 0) -> dict:
+def fit(weights: Path = FILE.parent, count: int = 3200, seed: int = 0) -> dict:
     """Thresholds from one half of `count` cases, their worth on the other half."""
     from planners.embedded.model import EmbeddedModel
 
@@ -118,7 +118,7 @@ def fit(weights: Path = FILE.parent, count: int = 1200, seed: int = 0) -> dict:
 
 
 def _worth(held: list[tuple[list[Meaning], Case]], coverage: float, limit: float) -> dict:
-    covered = sum(score(found, case.meant) >= limit for found, case in held)
+    covered = sum(score(found, case.meant) >= TIE * limit for found, case in held)
     asked = [(question(found, limit, case.facts) is not None, case.open) for found, case in held]
     open_, shut = [a for a, o in asked if o], [a for a, o in asked if not o]
     return {
@@ -128,7 +128,7 @@ def _worth(held: list[tuple[list[Meaning], Case]], coverage: float, limit: float
     }  # fmt: skip
 
 
-def refit(weights: Path = FILE.parent, count: int = 1200) -> None:
+def refit(weights: Path = FILE.parent, count: int = 3200) -> None:
     """Fits to a folder's readers, writes its asking.json, prints the report."""
     made = fit(weights, count)
     (weights / FILE.name).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")

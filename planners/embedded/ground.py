@@ -15,15 +15,15 @@ from planners.embedded.determiners import Det
 from planners.embedded.interpret import Guess
 from planners.embedded.reading import ACTS, LINKS, QUANTS
 from planners.embedded.referents import FITS, Problem, Scene, Sense, apart, at_hand, things
-from planners.embedded.relations import fallbacks, number, other_side
+from planners.embedded.relations import OTHER, fallbacks, number, other_side
 
 PER_PIECE, BEAM = 5, 12
 SURE = 0.7  # from which what is merely mentioned is taken for named
 PRONOUN = re.compile(
     r"\b(it|that|this|them|these|those|one|ones|both|thing|things|the other|the rest)\b"
 )
-OTHER = re.compile(r"\b(other|another|second|rest|remaining)\b")
 ONE = re.compile(r"\bone\b")
+PUT = re.compile(r"\b(?:put|set|place|lay|stand|move|leave)\b")
 ANOTHER_ONE = re.compile(
     r"(?<!the )(?<!that )(?<!this )(?<!first )\bone\b(?! of (?:them|these|those))"
 )
@@ -161,6 +161,8 @@ def _duties(
         return ([Duty(act, said=guess.text)], None) if fine else ([], Problem("drawer", guess.text))
     if act == "swap":
         return _swapped(i, picked, scene)
+    if act in ("release", "find") and guess.beside and PUT.search(guess.text) and _names(sense):
+        sense, act = replace(sense, act="move", targets=()), "move"  # "set it down next to the tea"
     if act == "release":
         return [Duty("release", said=guess.text)], None
     sense = _with_place(sense, scene)
@@ -322,7 +324,9 @@ def _linked(
             need = QUANTS.index(said) + 1  # "bin two of them"
         elif other and group.duty is None:
             need = 1
-        duty = Duty(sense.act, group.choices, need, sense.targets, group.duty, other)
+        here = {first.at.get(o) for o, _ in group.choices}
+        goal = other_side(text, here.pop() if len(here) == 1 else None) or sense.targets
+        duty = Duty(sense.act, group.choices, need, goal, group.duty, other)
         free = group.duty is None and group.act == "none" and group.det in ("a", "any")
         duty = replace(duty, det="any" if free else "the", where=sense.guess.where, said=text)
         out.append(duty)

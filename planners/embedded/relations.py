@@ -47,7 +47,9 @@ NUMBER = re.compile(  # not "of the two bottles I want the clear one", not "the 
     r"hours?|minutes?|seconds?|days?|weeks?|years?|times?|am|pm|o'clock|friends?|guests?|people|kids|"
     r"of us|persons?|meters?|steps?)\b)"
 )
-OTHER_SIDE = re.compile(r"\bother (?:kitchen )?(?:counter(?:top)?|worktop|work surface)\b")
+_SIDE = r"(?:kitchen )?(?:counter(?:top)?|worktop|work surface)\b"
+OTHER_SIDE = re.compile(rf"\bother {_SIDE}")
+OTHER = re.compile(rf"\b(?:other(?! {_SIDE})|another|second|rest|remaining)\b")
 OPPOSITE = {"close counter": "far counter", "far counter": "close counter"}
 DIGITS = {"2": "two", "3": "three", "4": "four", "5": "five", "6": "six"}
 

@@ -19,15 +19,19 @@ from dataclasses import replace
 from embodied.world.facts import Facts, kind
 from planners.embedded.agenda import Duty
 from planners.embedded.ground import Hypothesis
+from planners.embedded.relations import other_side
 
 _OPENING = (
-    r"(?:^|[.,;!?])\W*(?:(?:no|ok|okay|wait|oh|actually|sorry|hold on|so|then|please|just|and),? )*"
+    r"(?:^|[.,;!?])\W*"
+    r"(?:(?:no|ok|okay|wait|oh|actually|sorry|hold on|so|then|please|just|and|but),? )*"
 )
 RETRACT = re.compile(
     _OPENING + r"(?:never ?mind|forget(?: about)?|cancel|skip|leave|"
     r"drop|scrap|don'?t bother(?: with)?|no need (?:for|to)|"
     r"you (?:needn'?t|(?:don'?t|no longer|won'?t) (?:have|need) (?:to)?|can (?:skip|forget|leave))|"
-    r"not? (?:the|that|any)?|stop|without|"
+    r"not (?:the|that|any)|stop|without|"
+    r"keep (?=the\b|my\b|that\b|those\b)|"
+    r"no (?!(?:the|that|this|those|it|i|put|set|bring|get|take|throw|move|on|in|to|not|wait|sorry)\b)|"
     r"i don'?t (?:want|need)|do not (?:bring|take|get|fetch|move)|don'?t (?:bring|take|get|fetch|move))\b"
 )
 STAY = re.compile(
@@ -35,7 +39,11 @@ STAY = re.compile(
     r"|^\W*(?:(?:never ?mind|cancel|forget it|don'?t bother|that'?s (?:enough|all)|enough)\W*)+$"
 )
 REVISE = re.compile(r"\b(no|not|instead|actually|rather|i meant?|make (?:it|that)|sorry|change)\b")
-OTHER = re.compile(r"\bother(?: one)?\b|\bsecond one\b")
+OTHER = re.compile(r"\bother(?! (?:kitchen )?(?:counter|worktop))(?: one)?\b|\bsecond one\b")
+PUT = re.compile(r"\b(?:leave|drop)\b[^.;!?]*\b(?:on|onto|in|into|at|to)\b")  # and not "leave it"
+SAME = re.compile(
+    r"\bsame (?:with|to|for|goes)\b|\blikewise\b|^\W*(?:and |also |plus )*(?:the|those|that|my) "
+)
 TOO = re.compile(
     r"^\W*(?:oh\W+)?(?:and|plus|also|as well as|then|now)\b|\b(?:too|as well|also|after that)\W*$"
 )
@@ -76,23 +84,31 @@ def revise(
     best = max((r for r in fresh), key=lambda r: r.weight, default=None)
     things = _things(fresh)
     duties = list(h.duties)
-    if STAY.search(text):
+    put = bool(PUT.search(text)) and any(
+        now.at.get(o) not in places for o in now.at if kind(o) in named or o == now.holding
+    )
+    put = put and bool(places)
+    if STAY.search(text) and not put:
         duties = []
-    elif RETRACT.search(text) and not OTHER.search(text) and "instead" not in text:
-        kept = [d for d in duties if not _about(d, named, places)]
-        duties = kept if named or places else []
+    elif RETRACT.search(text) and not put and not OTHER.search(text) and "instead" not in text:
+        duties = [k for d in duties if (k := _without(d, named, places))] if named or places else []
     elif not duties or not _revises(text, best):
+        if SAME.search(text) and named and not places:
+            things = tuple((o, 1.0) for o in now.at if kind(o) in named) or things
         duties = [*duties, *_added(text, duties or list(past), things, fresh, places)]
     else:
         duties[0] = _changed(duties[0], text, things, best, now, places)
     return replace(h, duties=(*_freed(duties, now), *duties), problem=_kept(h, duties))
 
 
-def _about(duty: Duty, named: frozenset[str], places: frozenset[str]) -> bool:
-    """Whether a duty is about one of the things, or a drive to one of the places."""
+def _without(duty: Duty, named: frozenset[str], places: frozenset[str]) -> Duty | None:
+    """What is left of a duty without the things and, if it is a drive, without the places."""
     if duty.kind == "go":
-        return bool(places) and {p for p, _ in duty.targets} <= places
-    return bool(named & {kind(n) for n in duty.names})
+        return None if places and {p for p, _ in duty.targets} <= places else duty
+    left = tuple(c for c in duty.choices if kind(c[0]) not in named)
+    if len(left) == len(duty.choices):
+        return duty
+    return replace(duty, choices=left, need=min(duty.need, len(left))) if left else None
 
 
 def _kept(h: Hypothesis, duties: Sequence[Duty]):
@@ -127,6 +143,7 @@ def _added(
     own = next((h for h in sorted(fresh, key=lambda r: -r.weight) if h.problem is None), None)
     like = next((d for d in reversed(owed) if d.kind == "move"), None)
     bare = own is None or all(d.kind in ("hold", "find") for d in own.duties)
+    bare = bare or (bool(SAME.search(text)) and not places)  # "the sponge too", "the same with it"
     if like is not None and own is not None and not places and BESIDE.search(text):
         bare = True  # "the sponge beside it" goes where the last thing went
     if bare and things:
@@ -145,6 +162,9 @@ def _changed(
 ) -> Duty:
     if number := NUMBER.search(text):
         return replace(duty, need=NUMBERS[number[1] or number[2]])
+    here = next((p for p, _ in duty.targets), None)
+    if opposite := other_side(text, here):
+        return replace(duty, targets=opposite)
     if OTHER.search(text):
         active = now.holding or (duty.choices[0][0] if duty.choices else "")
         rest = tuple(c for c in things if kind(c[0]) != kind(active))

@@ -77,9 +77,11 @@ def _places(said: str, interpreter: Interpreter) -> frozenset[str]:
 
 
 def _kinds(said: str, interpreter: Interpreter) -> frozenset[str]:
-    """The kinds that some piece of the words surely names."""
+    """The kinds that the words surely name, be it to leave them out: "not the sponge though"."""
+    text = normalise(said)
+    spoken = {item.name for item in interpreter.kinds if spans_of(text, item.names)}
     about = [g for g in interpreter.guesses(said) if ACTS[int(g.act.argmax())] in ABOUT]
-    return frozenset(k for g in about for k, p in g.members.items() if p >= SURE)
+    return frozenset(spoken | {k for g in about for k, p in g.members.items() if p >= SURE})
 
 
 def _answered(

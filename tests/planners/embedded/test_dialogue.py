@@ -192,3 +192,38 @@ def test_one_of_two_errands_is_taken_back(model: EmbeddedModel) -> None:
     says = [("bring it to you", "That will do, forget about the apple.")]
     end, labels, _, _ = talk(model, "bring me the coke and then the apple", says=says)
     assert end.at["coke can"] == "user" and end.at["apple"] == "far counter", labels
+
+
+@pytest.mark.parametrize(
+    ("said", "after", "says", "ends"),
+    [
+        ("clear the table into the trash", "find the coke can", "not the sponge though",
+         {"coke can": "trash", "sponge": "table"}),
+        ("bring me the coke", "pick up the coke can", "drop it in the trash", {"coke can": "trash"}),
+        ("bring me the coke", "pick up the coke can", "leave it on the close counter",
+         {"coke can": "close counter"}),
+        ("bring me the coke", "bring it to you", "and then drop the apple in the trash",
+         {"coke can": "user", "apple": "trash"}),
+        ("put the sponge on the far counter", "pick up the sponge", "no, on the other counter",
+         {"sponge": "close counter"}),
+        ("put the pepsi on the table", "pick up the pepsi can", "the apple as well",
+         {"pepsi can": "table", "apple": "table"}),
+        ("bring me the coke", "find the coke can", "no the pepsi", {"pepsi can": "user"}),
+        ("throw away the pepsi and the apple", "find the pepsi can", "wait, keep the apple",
+         {"pepsi can": "trash", "apple": "far counter"}),
+    ],
+)  # fmt: skip
+def test_amendments_of_other_errands(
+    model: EmbeddedModel, said: str, after: str, says: str, ends: dict[str, str]
+) -> None:
+    end, labels, _, _ = talk(model, said, says=[(after, says)])
+    assert {name: end.at[name] for name in ends} == ends, labels
+    assert end.holding is None
+
+
+@pytest.mark.parametrize("cans", [2, 3, 4, 5])
+def test_it_asks_however_many_there_are(model: EmbeddedModel, cans: int) -> None:
+    kinds = ["coke can", "pepsi can", "7up can", "redbull can", "lime soda"]
+    at = dict.fromkeys(kinds[:cans], "table") | {"apple": "table"}
+    _, labels, asked, _ = talk(model, "bring me the can", at=at)
+    assert labels == [] and len(asked[0].choices) == cans
