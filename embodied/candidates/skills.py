@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from embodied.candidates.book import Book
 from embodied.candidates.episodes import Episodes
 from embodied.candidates.net import Net
-from embodied.candidates.skill_views import SKILLS
+from embodied.candidates.skill_views import SKILLS, View
 from embodied.tasks import registry
 from planners.rewards.funnel import Bank
 from planners.rewards.job import Job
@@ -28,10 +28,10 @@ GATHERED = 16  # episodes of a policy that go into the bank
 
 
 class Rewarded:
-    """A task that is paid by a program; all else is the task's own."""
+    """A task whose rewards are told from its state view by `pay`; all else is the task's own."""
 
-    def __init__(self, task: Any, book: Book) -> None:
-        self._task, self._book = task, book
+    def __init__(self, task: Any, pay: Callable[[View], Mapping[str, torch.Tensor]]) -> None:
+        self._task, self._pay = task, pay
         self._view = SKILLS[task.name].view
 
     def __getattr__(self, name: str) -> Any:
@@ -39,23 +39,7 @@ class Rewarded:
 
     def rewards(self) -> Mapping[str, torch.Tensor]:
         """See `embodied.tasks.base.Task.rewards`."""
-        return self._book.rewards(self._view(self._task))
-
-
-class _Watched:
-    """A task whose state views are noted after every step."""
-
-    def __init__(self, task: Any, episodes: Episodes) -> None:
-        self._task, self._episodes = task, episodes
-        self._view = SKILLS[task.name].view
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._task, name)
-
-    def rewards(self) -> Mapping[str, torch.Tensor]:
-        """The task's own; asked for once a step, before episodes begin anew."""
-        self._episodes.note(self._view(self._task))
-        return self._task.rewards()
+        return self._pay(self._view(self._task))
 
 
 class _Noting(BaseCallback):
@@ -81,7 +65,7 @@ def starts(family: str) -> dict[str, Any]:
 def train(task: str, book: Book, seed: int, num_envs: int) -> Net:
     """A policy after `book.steps` steps in num_envs simulations (0: `ENVS`)."""
     spec = registry.family(task)
-    made: Any = Rewarded(spec.make(num_envs or ENVS, seed, 1, **starts(task)), book)
+    made: Any = Rewarded(spec.make(num_envs or ENVS, seed, 1, **starts(task)), book.rewards)
     env = TaskVecEnv(made, seed=seed, gamma=spec.gamma)
     return _learned(env, task, seed, book.steps, _Noting(env, book))
 
@@ -122,8 +106,15 @@ def gather(task: str, act: Act, seed: int) -> Bank:
     """The first episode of each of `GATHERED` simulations; act: observations (N, D) to actions (N, A)."""
     found = Episodes(GATHERED)
     spec = registry.family(task)
-    made: Any = _Watched(spec.make(GATHERED, seed, 1, **spec.fresh, **starts(task)), found)
-    env = TaskVecEnv(made, seed=seed + 1, desync=False)
+    own: Any = spec.make(GATHERED, seed, 1, **spec.fresh, **starts(task))
+
+    def noted(view: View) -> Mapping[str, torch.Tensor]:
+        """The task's own rewards; asked for once a step, before episodes begin anew."""
+        found.note(view)
+        return own.rewards()
+
+    watched: Any = Rewarded(own, noted)
+    env = TaskVecEnv(watched, seed=seed + 1, desync=False)
     obs = torch.as_tensor(env.reset())
     while not found.over:
         obs, _, _ = env.step_tensors(act(obs))
