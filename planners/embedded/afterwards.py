@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from planners.embedded.clauses import TARGETS, USER, Clause, Clauses
+from planners.embedded.clauses import TARGETS, TRASH, USER, Clause, Clauses
 from planners.embedded.lexicon import plural, table
 from planners.embedded.phrases import KEPT_ON, LEFT_OUT, MARK
 from planners.embedded.reading import Segment
@@ -77,15 +77,9 @@ def need_within(g: Clauses) -> Clause:
 def seen_to(g: Clauses) -> Clause:
     """How things should be, then a request that names nothing: "... could you see to it?"."""
     words, seg = g.p._by_place() if g.draw.chance(0.2) else g.p.thing("def", source=0.2)
-    state = g.frame("state")
-    if "{on}" in state:
-        to, names = g.p.with_preposition("on", TARGETS)
-        state = state.replace("{on}", to)
-    elif "{intrash}" in state:
-        state = state.replace("{intrash}", g.draw.pick(table("manner")["intrash"]))
-        names = frozenset({"trash"})
-    else:
-        names = USER
+    state, names = g.placed(g.frame("state"), USER)
+    if "{intrash}" in state:
+        state, names = state.replace("{intrash}", g.draw.pick(table("manner")["intrash"])), TRASH
     text = state.replace("{x}", words)
     seg = replace(seg, act="move", targets=names, sources=seg.sources - names)
     join = g.draw.plain([", ", ". ", "; ", " - ", ", so "])

@@ -117,6 +117,13 @@ class Clauses:
             replace(s, act="move", targets=names, sources=s.sources - names) for s in segs
         ]
 
+    def placed(self, text: str, where: frozenset[str]) -> tuple[str, frozenset[str]]:
+        """The text with its place filled in, and which that is; `where` if it names none."""
+        if "{on}" not in text:
+            return text, where
+        words, names = self.p.with_preposition("on", TARGETS)
+        return text.replace("{on}", words), names
+
     def clear(self) -> Clause:
         if self.draw.chance(0.4):
             return self._emptied()

@@ -26,17 +26,16 @@ def like_that(g: Clauses) -> Clause:
         segs = [Segment("none", seg.members)]
     if g.draw.chance(0.3):
         text, segs = f"{g.none()[0]}{_stop(g)}{MARK}{text}", [Segment("none"), *segs]
-    some = g.draw.pick(table("manner")["some_such"])
-    family, target = g.rng.choice([("give", USER), ("move", frozenset())])
-    ask = g.frame(f"follow_{family}").replace("{it}", some)
-    if "{on}" in ask:
-        to, target = g.p.with_preposition("on", TARGETS)
-        ask = ask.replace("{on}", to)
-    asked, _ = g.polite((ask, []))
-    return f"{MARK}{text}{_stop(g)}{asked}{g.end()}", [
-        *segs,
-        Segment("move", targets=target, link="it"),
-    ]
+    asked, moved = _asked(g, g.draw.pick(table("manner")["some_such"]), ["give", "move"])
+    return f"{MARK}{text}{_stop(g)}{asked}{g.end()}", [*segs, moved]
+
+
+def _asked(g: Clauses, it: str, families: list[str]) -> tuple[str, Segment]:
+    """A request about what "it" stands for: to hand it over, or to put it somewhere."""
+    family = g.rng.choice(families)
+    text = g.frame(f"follow_{family}").replace("{it}", it)
+    text, target = g.placed(text, USER if family == "give" else frozenset())
+    return g.polite((text, []))[0], Segment("move", targets=target, link="it")
 
 
 def _stop(g: Clauses) -> str:
@@ -53,14 +52,9 @@ def compared(g: Clauses) -> Clause:
     else:
         return like_that(g)
     one = g.draw.plain(["that one", "that", "it", "that one", "one", "this one"])
-    family, target = g.rng.choice([("give", USER), ("give", USER), ("move", frozenset())])
-    ask = g.frame(f"follow_{family}").replace("{it}", one)
-    if "{on}" in ask:
-        to, target = g.p.with_preposition("on", TARGETS)
-        ask = ask.replace("{on}", to)
-    asked, _ = g.polite((ask, []))
+    asked, moved = _asked(g, one, ["give", "give", "move"])
     text = f"{MARK}{best[1]}{g.draw.plain(['? ', '? ', ', ', '? then '])}{asked}{g.end()}"
-    return text, [Segment("none", best[2]), Segment("move", targets=target, link="it")]
+    return text, [Segment("none", best[2]), moved]
 
 
 def _of_several(g: Clauses) -> Clause:
@@ -190,9 +184,7 @@ def with_held(g: Clauses) -> Clause:
         "{it}", f"{pair[0]}{g.draw.plain([' and ', ', and ', ' as well as '])}{MARK}{pair[1]}"
     )
     frame = frame.replace("{intrash}", g.draw.pick(table("manner")["intrash"]))
-    if "{on}" in frame:
-        to, target = g.p.with_preposition("on", TARGETS)
-        frame = frame.replace("{on}", to)
+    frame, target = g.placed(frame, target)
     own = replace(seg, act="move", targets=target, sources=seg.sources - target)
     segs = [Segment("move", targets=target, link="it"), own]
     text, segs = g.polite((frame, segs if pair[0].endswith(held) else segs[::-1]))
