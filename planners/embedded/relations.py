@@ -24,9 +24,11 @@ ONE_OF_EACH = re.compile(r"\bone (?:of (?:each|every)|each of)\b")
 SPARED = re.compile(r"\b(?:all|every|each) (?:\w+ )?(?:but|except|minus|save) one\b")
 AT_MOST = re.compile(r"\b(?:at most|no more than|not more than|up to|max(?:imum)?(?: of)?)\b")
 BOTH_AND = re.compile(r"\bboth\b[^,]*\band\W*$")  # "both the tea and |the water"
-BOTH_OF_A_KIND = re.compile(
-    r"\bboth\b[^,]*(?<!chip)(?<!crisp)(?<!s)s,? and\W*$"
-)  # "both cans and |"
+BOTH_OF_A_KIND = (
+    re.compile(  # "both cans and |": a plural, which "chips", "crisps" and "glass" are not
+        r"\bboth\b[^,]*(?<!chip)(?<!crisp)(?<!s)s,? and\W*$"
+    )
+)
 IN_REACH = re.compile(
     r"\b(?:in front of|next to|near|beside|before|close to) (?:you|yourself)\b|\bwhere you (?:are|stand)\b|"
     r"\b(?:with)?in (?:your )?reach\b"
@@ -47,9 +49,9 @@ NUMBER = re.compile(  # not "of the two bottles I want the clear one", not "the 
     r"hours?|minutes?|seconds?|days?|weeks?|years?|times?|am|pm|o'clock|friends?|guests?|people|kids|"
     r"of us|persons?|meters?|steps?)\b)"
 )
-_SIDE = r"(?:kitchen )?(?:counter(?:top)?|worktop|work surface)\b"
-OTHER_SIDE = re.compile(rf"\bother {_SIDE}")
-OTHER = re.compile(rf"\b(?:other(?! {_SIDE})|another|second|rest|remaining)\b")
+SIDE = r"(?:kitchen )?(?:counter(?:top)?|worktop|work surface)\b"
+OTHER_SIDE = re.compile(rf"\bother {SIDE}")
+OTHER = re.compile(rf"\b(?:other(?! {SIDE})|another|second|rest|remaining)\b")
 OPPOSITE = {"close counter": "far counter", "far counter": "close counter"}
 DIGITS = {"2": "two", "3": "three", "4": "four", "5": "five", "6": "six"}
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 from embodied.world.facts import Facts, kind
 from planners.embedded.agenda import Duty
 from planners.embedded.ground import Hypothesis
-from planners.embedded.relations import other_side
+from planners.embedded.relations import SIDE, other_side
 
 _OPENING = (
     r"(?:^|[.,;!?])\W*"
@@ -39,7 +39,7 @@ STAY = re.compile(
     r"|^\W*(?:(?:never ?mind|cancel|forget it|don'?t bother|that'?s (?:enough|all)|enough)\W*)+$"
 )
 REVISE = re.compile(r"\b(no|not|instead|actually|rather|i meant?|make (?:it|that)|sorry|change)\b")
-OTHER = re.compile(r"\bother(?! (?:kitchen )?(?:counter|worktop))(?: one)?\b|\bsecond one\b")
+OTHER = re.compile(rf"\bother\b(?! {SIDE})|\bsecond one\b")  # not "another", which adds one
 PUT = re.compile(r"\b(?:leave|drop)\b[^.;!?]*\b(?:on|onto|in|into|at|to)\b")  # and not "leave it"
 SAME = re.compile(
     r"\bsame (?:with|to|for|goes)\b|\blikewise\b|^\W*(?:and |also |plus )*(?:the|those|that|my) "
