@@ -6,9 +6,11 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from embodied.world.catalogue import PlaceSpec
 from planners.embedded.encoder import Encoder
@@ -156,21 +158,17 @@ def collate(
     With `rng`, for training: descriptions are drawn, some name matches forgotten, and each sentence
     is asked about some of its kinds only (each is read apart from the others).
     """
-    b, t = len(rows), max(len(r.sentence.ids) for r in rows)
+    padded = partial(pad_sequence, batch_first=True)
+    states = padded([r.sentence.states for r in rows]).float()
+    mask = padded([torch.ones(len(r.sentence.ids), dtype=torch.bool) for r in rows])
+    neg, seg = padded([r.negated for r in rows]), padded([r.seg for r in rows])
     asked = [_asked(r.example, rng) for r in rows]
+    b, t = mask.shape
     k, p = len(asked[0]), max(len(r.example.places) for r in rows)
-    states = torch.zeros(b, t, rows[0].sentence.states.shape[1])
-    mask, neg, seg = (
-        torch.zeros(b, t, dtype=torch.bool),
-        torch.zeros(b, t, dtype=torch.bool),
-        torch.zeros(b, t, dtype=torch.long),
-    )
     kind_words, place_words = torch.zeros(b, k, t, 4), torch.zeros(b, p, t, 4)
     kind_vectors, place_vectors = torch.zeros(b, k, 2, 384), torch.zeros(b, p, 2, 384)
     for i, r in enumerate(rows):
         n = len(r.sentence.ids)
-        states[i, :n], mask[i, :n] = r.sentence.states, True
-        neg[i, :n], seg[i, :n] = r.negated, r.seg
         words = r.kind_words[asked[i]].float()
         if rng is not None:
             words = words * _kept(rng, k, 0.08)

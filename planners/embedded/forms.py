@@ -9,7 +9,7 @@ from dataclasses import replace
 from planners.embedded import afterwards, grouped, linked, occasions
 from planners.embedded.clauses import TRASH, USER, Clause, Clauses, not_verbs
 from planners.embedded.lexicon import gerund, table
-from planners.embedded.phrases import MARK
+from planners.embedded.phrases import KEPT_ON, MARK
 from planners.embedded.reading import Segment
 
 GIVE_ME = (
@@ -77,8 +77,7 @@ def _imperative(g: Clauses, families: str) -> Clause:
 
 def spoken_of(g: Clauses) -> Clause:
     """Something is mentioned (or taken) first, then a pronoun says what to do with it."""
-    roll = g.rng.random()
-    many = g.draw.chance(0.2)
+    roll, many = g.rng.random(), g.draw.chance(0.2)
     if roll < 0.5:
         text, segs = g.fill("mention")
     elif roll < 0.68:
@@ -87,31 +86,11 @@ def spoken_of(g: Clauses) -> Clause:
         text, segs = g.find()
     else:
         text, segs = g.fill("fetch")
-    if "{osrc}" in text or "{oanysrc}" in text:
-        segs = []
-        for slot, form in (("{osrc}", "ind"), ("{oanysrc}", "any")):
-            if slot in text:
-                phrase = ""
-                for i in range(2 if many else 1):
-                    words, seg = g.p.thing(form, source=0.75)
-                    phrase += (f" and {MARK}" if i else "") + words
-                    segs.append(seg)
-                text = text.replace(slot, phrase)
-    if "{at}" in text or "{atopt}" in text:
-        words, names = g.p.with_preposition("from", ("close counter", "far counter", "table"))
-        words = re.sub(
-            r"^\D*?(?=(the|a|one|either|any|our|my|that) )",
-            g.draw.plain(["on ", "at ", "over on "]),
-            words,
-        )
-        keep = "{at}" in text or g.draw.chance(0.4)
-        text = text.replace("{at}", words).replace("{atopt}", words if keep else "")
-        if keep:
-            segs = [replace(s, sources=names) for s in segs]
+    text, segs = _located(g, _with_sources(g, (text, segs), 2 if many else 1))
     text, segs = g.polite((text, segs)) if roll >= 0.5 else (MARK + text, segs)
     plural_ = len(segs) > 1 or segs[0].quant != "one"
-    pronoun = g.draw.plain(table("manner")["them" if plural_ else "it"])
     link = "them" if plural_ else "it"
+    pronoun = g.draw.plain(table("manner")[link])
     follow, target, act = _follow(g, pronoun)
     asked = follow.split(" ", 1)[0] not in (*not_verbs(), *pronoun.split(), "see", "let", "please")
     join = g.draw.plain(table("manner")["follow_join" if asked else "state_join"])
@@ -125,6 +104,39 @@ def spoken_of(g: Clauses) -> Clause:
         more, extra = g.clause("give trash move go")
         text, out = text + g.join() + MARK + more, out + extra
     return text + g.end(), out
+
+
+def _with_sources(g: Clauses, clause: Clause, count: int) -> Clause:
+    """The clause with so many things in its open slot, most of them said with where they are."""
+    text, segs = clause
+    if "{osrc}" not in text and "{oanysrc}" not in text:
+        return clause
+    segs = []
+    for slot, form in (("{osrc}", "ind"), ("{oanysrc}", "any")):
+        if slot in text:
+            phrase = ""
+            for i in range(count):
+                words, seg = g.p.thing(form, source=0.75)
+                phrase += (f" and {MARK}" if i else "") + words
+                segs.append(seg)
+            text = text.replace(slot, phrase)
+    return text, segs
+
+
+def _located(g: Clauses, clause: Clause) -> Clause:
+    """The clause with the place in its open slot where its things are."""
+    text, segs = clause
+    if "{at}" not in text and "{atopt}" not in text:
+        return clause
+    words, names = g.p.with_preposition("from", KEPT_ON)
+    words = re.sub(
+        r"^\D*?(?=(the|a|one|either|any|our|my|that) )",
+        g.draw.plain(["on ", "at ", "over on "]),
+        words,
+    )
+    keep = "{at}" in text or g.draw.chance(0.4)
+    text = text.replace("{at}", words).replace("{atopt}", words if keep else "")
+    return text, [replace(s, sources=names) for s in segs] if keep else segs
 
 
 def _follow(g: Clauses, pronoun: str) -> tuple[str, frozenset[str], str]:
@@ -217,18 +229,7 @@ def two_needs(g: Clauses) -> Clause:
 
 def spill(g: Clauses) -> Clause:
     """Something was spilled: throw it away, bring something for the mess."""
-    drink = g.rng.choice(
-        [k for k in g.p.world.kinds if "drink" in k.props] or list(g.p.world.kinds)
-    )
-    verb = g.draw.pick(
-        ["spilled", "dropped", "knocked over", "tipped over", "spilt", "finished", "broke"]
-    )
-    words, names = g.p.with_preposition("on", ("close counter", "far counter", "table", "table"))
-    place = g.draw.chance(0.5)
-    who = g.draw.plain(["I", "I", "somebody", "my friend", "we"])
-    whose = g.draw.plain(["my", "the", "a", "some"])
-    text = f"{MARK}{who} {verb} {whose} {g.p.name(drink)}{' ' + words if place else ''}"
-    mention = Segment("none", frozenset({drink.name}), sources=names if place else frozenset())
+    text, mention = _mishap(g)
     clean = Segment("move", g.p.world.having("cleaning"), "one", USER)
     ask = f"{g.draw.pick(GIVE_ME)} {g.draw.pick(table('nouns')['cleaning']['mass'])}"
     throw = g.frame("follow_trash")
@@ -238,21 +239,30 @@ def spill(g: Clauses) -> Clause:
     join = g.draw.plain([", ", ". ", ", so ", " and "])
     opening = "" if throw.split(" ", 1)[0] in not_verbs() else g.draw.pick(table("manner")["open"])
     roll = g.rng.random()
+    text = f"{text}{join}{MARK}{opening} "
     if roll < 0.4:
-        return f"{text}{join}{MARK}{opening} {throw}{g.join()}{MARK}{ask}", [
-            mention,
-            gone,
-            clean,
-        ]
+        return f"{text}{throw}{g.join()}{MARK}{ask}", [mention, gone, clean]
     if roll < 0.55:
-        return f"{text}{join}{MARK}{opening} {ask}{g.join()}{MARK}{throw}", [
-            mention,
-            clean,
-            gone,
-        ]
+        return f"{text}{ask}{g.join()}{MARK}{throw}", [mention, clean, gone]
     if roll < 0.8:
-        return f"{text}{join}{MARK}{opening} {ask}", [mention, clean]
-    return f"{text}{join}{MARK}{opening} {throw}", [mention, gone]
+        return f"{text}{ask}", [mention, clean]
+    return f"{text}{throw}", [mention, gone]
+
+
+def _mishap(g: Clauses) -> tuple[str, Segment]:
+    """ "I spilled my tea on the table"."""
+    drink = g.rng.choice(
+        [k for k in g.p.world.kinds if "drink" in k.props] or list(g.p.world.kinds)
+    )
+    verb = g.draw.pick(
+        ["spilled", "dropped", "knocked over", "tipped over", "spilt", "finished", "broke"]
+    )
+    words, names = g.p.with_preposition("on", (*KEPT_ON, "table"))
+    place = g.draw.chance(0.5)
+    who = g.draw.plain(["I", "I", "somebody", "my friend", "we"])
+    whose = g.draw.plain(["my", "the", "a", "some"])
+    text = f"{MARK}{who} {verb} {whose} {g.p.name(drink)}{' ' + words if place else ''}"
+    return text, Segment("none", frozenset({drink.name}), sources=names if place else frozenset())
 
 
 def context(g: Clauses) -> Clause:

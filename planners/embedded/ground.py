@@ -153,53 +153,82 @@ def _idle(trouble: Problem, sense: Sense) -> bool:
 def _duties(
     i: int, sense: Sense, picked: Sequence[Sense], scene: Scene, groups: list[Group], count: int
 ) -> tuple[list[Duty], Problem | None]:
-    act, guess = sense.act, sense.guess
-    if act == "cannot":
-        return [], Problem("cannot", guess.text)
-    if act in ("open", "close"):
-        fine = scene.drawer
-        return ([Duty(act, said=guess.text)], None) if fine else ([], Problem("drawer", guess.text))
-    if act == "swap":
+    """What one piece asks for, and what stands in its way; what it speaks of joins the groups."""
+    if sense.act == "swap":
         return _swapped(i, picked, scene)
-    if act in ("release", "find") and guess.beside and PUT.search(guess.text) and _names(sense):
-        sense, act = replace(sense, act="move", targets=()), "move"  # "set it down next to the tea"
-    if act == "release":
-        return [Duty("release", said=guess.text)], None
-    sense = _with_place(sense, scene)
-    if act in ("move", "go"):
+    sense = _with_place(_set_down(sense), scene)
+    if sense.act in ("cannot", "open", "close", "release"):
+        return _about_nothing(sense, scene)
+    if sense.act in ("move", "go"):
         targets = tuple(t for t in sense.targets if scene.drawer or t[0] != DRAWER)
         if not targets:
-            return [], Problem("drawer" if sense.targets else "place", guess.text)
+            return [], Problem("drawer" if sense.targets else "place", sense.guess.text)
         sense = replace(sense, targets=targets)
-    if act == "go":
-        goal = other_side(guess.text, scene.first.robot_at) or sense.targets
-        goals = [(g,) for g in goal] if guess.where == "all" else [goal]  # "to both counters"
-        return [Duty("go", targets=g, where=guess.where, said=guess.text) for g in goals], None
+    if sense.act == "go":
+        return _driven(sense, scene.first), None
     if _points_back(sense) and (groups or not _names(sense)):
         return _linked(sense, groups, scene.first, count)
-    choices, need, trouble = things(sense, scene)
-    if act == "none":
-        surely = max(guess.members.values(), default=0.0) >= SURE
-        if choices and trouble is None and surely:
-            groups.append(Group(choices, need, None, act, guess.det))
-        elif trouble is not None and trouble.what == "absent":
-            groups.append(Group((), need, None, trouble.about))
+    if sense.act == "none":
+        groups += _mentioned(sense, scene)
         return [], None
-    follow = (
-        i + 1 < len(picked)
-        and _points_back(picked[i + 1])
-        and picked[i + 1].act in ("move", "hold")
-    )
-    silent = act in ("hold", "find") and follow
-    groups.append(Group(choices, need, None if silent or trouble else count, act))
+    follow = picked[i + 1 : i + 2]
+    led = any(_points_back(s) and s.act in ("move", "hold") for s in follow)
+    silent = sense.act in ("hold", "find") and led
+    choices, need, trouble = things(sense, scene)
+    groups.append(Group(choices, need, None if silent or trouble else count, sense.act))
     if trouble or silent:
         return [], trouble
-    targets = _elsewhere(sense, choices, scene.first)
-    duty = Duty(act, choices, need, targets, det=guess.det, where=guess.where, said=guess.text)
+    return _handled(sense, choices, need, scene.first), None
+
+
+def _set_down(sense: Sense) -> Sense:
+    """ "Set it down next to the tea" is a move."""
+    guess = sense.guess
+    if sense.act not in ("release", "find") or not guess.beside:
+        return sense
+    moves = PUT.search(guess.text) and _names(sense)
+    return replace(sense, act="move", targets=()) if moves else sense
+
+
+def _about_nothing(sense: Sense, scene: Scene) -> tuple[list[Duty], Problem | None]:
+    """Letting go, the drawer, and what no skill does: duties without things or places."""
+    text = sense.guess.text
+    if sense.act == "cannot":
+        return [], Problem("cannot", text)
+    if sense.act != "release" and not scene.drawer:
+        return [], Problem("drawer", text)
+    return [Duty(sense.act, said=text)], None
+
+
+def _driven(sense: Sense, first: Facts) -> list[Duty]:
+    """A drive to a place, or to each of several: "go to both counters"."""
+    guess = sense.guess
+    goal = other_side(guess.text, first.robot_at) or sense.targets
+    goals = [(g,) for g in goal] if guess.where == "all" else [goal]
+    return [Duty("go", targets=g, where=guess.where, said=guess.text) for g in goals]
+
+
+def _mentioned(sense: Sense, scene: Scene) -> list[Group]:
+    """The things that a piece speaks of without asking for anything, if it surely does."""
+    guess, (choices, need, trouble) = sense.guess, things(sense, scene)
+    if trouble is not None:
+        return [Group((), need, None, trouble.about)] if trouble.what == "absent" else []
+    surely = max(guess.members.values(), default=0.0) >= SURE
+    return [Group(choices, need, None, sense.act, guess.det)] if choices and surely else []
+
+
+def _handled(
+    sense: Sense, choices: tuple[tuple[str, float], ...], need: int, first: Facts
+) -> list[Duty]:
+    """What is to be done with things, at one place or at each: "one on each counter"."""
+    guess, targets = sense.guess, _elsewhere(sense, choices, first)
+    duty = Duty(
+        sense.act, choices, need, targets, det=guess.det, where=guess.where, said=guess.text
+    )
     duty = replace(duty, distinct=apart(sense))
-    if guess.where == "all" and len(targets) > 1:  # "one on each counter"
-        return [replace(duty, targets=(target,)) for target in targets], None
-    return [duty], None
+    if guess.where == "all" and len(targets) > 1:
+        return [replace(duty, targets=(target,)) for target in targets]
+    return [duty]
 
 
 def _swapped(i: int, picked: Sequence[Sense], scene: Scene) -> tuple[list[Duty], Problem | None]:
@@ -303,34 +332,44 @@ def _linked(
         if thing is None:
             return [], Problem("referent", text)
         groups.append(Group(((thing, 1.0),), 1, None, "none"))
+    back = _spoken_of(sense, groups)
+    for group in back:
+        if not group.choices:
+            return [], Problem("absent", group.act)
+        if group.duty is None and _thrown_away(group, sense, first):
+            return [], Problem("gone", kind(group.choices[0][0]))
+    out = [_again(group, sense, first) for group in back]
+    if len(out) == 1:
+        back[0].duty = count
+    return out, None
+
+
+def _spoken_of(sense: Sense, groups: Sequence[Group]) -> list[Group]:
+    """The groups that "it" or "them" stands for."""
+    text = sense.guess.text
     back = [_rest(groups) if OTHER.search(text) else groups[-1]]
     if LINKS[int(sense.guess.link.argmax())] == "them" or MANY.search(text):
         for group in reversed(groups[:-1]):
             if group.act != back[0].act or back[0].within(group):
                 break
             back.insert(0, group)
-    out = []
-    for group in back:
-        if not group.choices:
-            return [], Problem("absent", group.act)
-        if group.duty is None and _thrown_away(group, sense, first):
-            return [], Problem("gone", kind(group.choices[0][0]))
-        other = bool(OTHER.search(text))
-        if group.duty is not None and ANOTHER_ONE.search(text):
-            other = True  # "a soda for me, one on the table"
-        said = number(text)
-        need = 1 if ONE.search(text) or (other and "rest" not in text) else group.need
-        if said is not None:
-            need = QUANTS.index(said) + 1  # "bin two of them"
-        elif other and group.duty is None:
-            need = 1
-        here = {first.at.get(o) for o, _ in group.choices}
-        goal = other_side(text, here.pop() if len(here) == 1 else None) or sense.targets
-        duty = Duty(sense.act, group.choices, need, goal, group.duty, other)
-        free = group.duty is None and group.act == "none" and group.det in ("a", "any")
-        duty = replace(duty, det="any" if free else "the", where=sense.guess.where, said=text)
-        out.append(duty)
-    settled = count if len(out) == 1 else None
-    if settled is not None:
-        back[0].duty = settled
-    return out, None
+    return back
+
+
+def _again(group: Group, sense: Sense, first: Facts) -> Duty:
+    """A duty about things that were spoken of before: all of them, so many, one, another one."""
+    text = sense.guess.text
+    other = bool(OTHER.search(text))
+    if group.duty is not None and ANOTHER_ONE.search(text):
+        other = True  # "a soda for me, one on the table"
+    said = number(text)
+    need = 1 if ONE.search(text) or (other and "rest" not in text) else group.need
+    if said is not None:
+        need = QUANTS.index(said) + 1  # "bin two of them"
+    elif other and group.duty is None:
+        need = 1
+    here = {first.at.get(o) for o, _ in group.choices}
+    goal = other_side(text, here.pop() if len(here) == 1 else None) or sense.targets
+    duty = Duty(sense.act, group.choices, need, goal, group.duty, other)
+    free = group.duty is None and group.act == "none" and group.det in ("a", "any")
+    return replace(duty, det="any" if free else "the", where=sense.guess.where, said=text)
