@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from embodied.tasks.labels import SkillCall
 from embodied.world.facts import Facts, kind
 from planners.embedded.agenda import BACK, Duty
-from planners.embedded.ground import PRONOUN, Hypothesis
+from planners.embedded.anaphora import PRONOUN
+from planners.embedded.ground import Hypothesis
 from planners.model import Question
 
 CLOSE = 0.3  # of the best choice's weight: what fits less well is not what the words leave open

@@ -11,23 +11,15 @@ import numpy as np
 from embodied.tasks.labels import DRAWER
 from embodied.world.facts import Facts, kind
 from planners.embedded.agenda import BACK, Duty
-from planners.embedded.determiners import Det
+from planners.embedded.anaphora import Group, linked, names_itself, points_back
 from planners.embedded.interpret import Guess
-from planners.embedded.reading import ACTS, LINKS, QUANTS
-from planners.embedded.referents import FITS, Problem, Scene, Sense, apart, at_hand, things
-from planners.embedded.relations import OTHER, fallbacks, number, other_side
+from planners.embedded.reading import ACTS, QUANTS
+from planners.embedded.referents import Problem, Scene, Sense, apart, things
+from planners.embedded.relations import fallbacks, other_side
 
 PER_PIECE, BEAM = 5, 12
 SURE = 0.7  # from which what is merely mentioned is taken for named
-PRONOUN = re.compile(
-    r"\b(it|that|this|them|these|those|one|ones|both|thing|things|the other|the rest)\b"
-)
-ONE = re.compile(r"\bone\b")
 PUT = re.compile(r"\b(?:put|set|place|lay|stand|move|leave)\b")
-ANOTHER_ONE = re.compile(
-    r"(?<!the )(?<!that )(?<!this )(?<!first )\bone\b(?! of (?:them|these|those))"
-)
-MANY = re.compile(r"\b(them|these|those|both|all|everything|things|the rest)\b")
 
 
 @dataclass(frozen=True)
@@ -92,21 +84,6 @@ def hypotheses(
     return [_build(w, picked, scene) for w, (_, picked) in zip(shares, beam, strict=True)]
 
 
-@dataclass
-class Group:
-    """Things spoken of: what they may be, how many, and the duty that settles which."""
-
-    choices: tuple[tuple[str, float], ...]
-    need: int
-    duty: int | None
-    act: str
-    det: Det = "the"
-
-    def within(self, other: Group) -> bool:
-        """Whether it narrows down what the other group speaks of."""
-        return {o for o, _ in self.choices} < {o for o, _ in other.choices}
-
-
 def _build(weight: float, picked: Sequence[Sense], scene: Scene) -> Hypothesis:
     duties: list[tuple[float, Duty]] = []
     groups: list[Group] = []
@@ -166,13 +143,13 @@ def _duties(
         sense = replace(sense, targets=targets)
     if sense.act == "go":
         return _driven(sense, scene.first), None
-    if _points_back(sense) and (groups or not _names(sense)):
-        return _linked(sense, groups, scene.first, count)
+    if points_back(sense) and (groups or not names_itself(sense)):
+        return linked(sense, groups, scene.first, count)
     if sense.act == "none":
         groups += _mentioned(sense, scene)
         return [], None
     follow = picked[i + 1 : i + 2]
-    led = any(_points_back(s) and s.act in ("move", "hold") for s in follow)
+    led = any(points_back(s) and s.act in ("move", "hold") for s in follow)
     silent = sense.act in ("hold", "find") and led
     choices, need, trouble = things(sense, scene)
     groups.append(Group(choices, need, None if silent or trouble else count, sense.act))
@@ -186,7 +163,7 @@ def _set_down(sense: Sense) -> Sense:
     guess = sense.guess
     if sense.act not in ("release", "find") or not guess.beside:
         return sense
-    moves = PUT.search(guess.text) and _names(sense)
+    moves = PUT.search(guess.text) and names_itself(sense)
     return replace(sense, act="move", targets=()) if moves else sense
 
 
@@ -289,87 +266,3 @@ def _elsewhere(
     likely = [(float(role[1]), p) for p, role in sense.guess.roles.items() if p not in stay]
     best = max(likely, default=(0.0, ""))
     return ((best[1], 1.0),) if best[0] > 0.1 else sense.targets
-
-
-def _points_back(sense: Sense) -> bool:
-    guess = sense.guess
-    if sense.act not in ("move", "hold", "find"):
-        return False
-    if LINKS[int(guess.link.argmax())] != "own":
-        return True
-    return max(guess.members.values(), default=0.0) < FITS and bool(PRONOUN.search(guess.text))
-
-
-def _names(sense: Sense) -> bool:
-    """Whether a piece speaks of its things by name: no word in it stands for others."""
-    words = PRONOUN.search(sense.guess.text)
-    return words is None and max(sense.guess.members.values(), default=0.0) >= FITS
-
-
-def _rest(groups: Sequence[Group]) -> Group:
-    """The last group, or of "two things, and I don't want the coke" those that are left."""
-    last = groups[-1]
-    if len(groups) > 1 and last.act == "none" and last.within(groups[-2]):
-        gone = {o for o, _ in last.choices}
-        left = tuple(c for c in groups[-2].choices if c[0] not in gone)
-        return Group(left, 1, None, "none", "any" if len(left) == 1 else "the")
-    return last
-
-
-def _thrown_away(group: Group, sense: Sense, first: Facts) -> bool:
-    """Whether the things lie in the trash, from where no skill takes them."""
-    lost = all(first.at.get(o) == "trash" for o, _ in group.choices)
-    return lost and "trash" not in dict(sense.targets)
-
-
-def _linked(
-    sense: Sense, groups: list[Group], first: Facts, count: int
-) -> tuple[list[Duty], Problem | None]:
-    """Duties about things spoken of before, held, or alone in reach."""
-    text = sense.guess.text
-    if not groups:
-        thing = at_hand(first)
-        if thing is None:
-            return [], Problem("referent", text)
-        groups.append(Group(((thing, 1.0),), 1, None, "none"))
-    back = _spoken_of(sense, groups)
-    for group in back:
-        if not group.choices:
-            return [], Problem("absent", group.act)
-        if group.duty is None and _thrown_away(group, sense, first):
-            return [], Problem("gone", kind(group.choices[0][0]))
-    out = [_again(group, sense, first) for group in back]
-    if len(out) == 1:
-        back[0].duty = count
-    return out, None
-
-
-def _spoken_of(sense: Sense, groups: Sequence[Group]) -> list[Group]:
-    """The groups that "it" or "them" stands for."""
-    text = sense.guess.text
-    back = [_rest(groups) if OTHER.search(text) else groups[-1]]
-    if LINKS[int(sense.guess.link.argmax())] == "them" or MANY.search(text):
-        for group in reversed(groups[:-1]):
-            if group.act != back[0].act or back[0].within(group):
-                break
-            back.insert(0, group)
-    return back
-
-
-def _again(group: Group, sense: Sense, first: Facts) -> Duty:
-    """A duty about things that were spoken of before: all of them, so many, one, another one."""
-    text = sense.guess.text
-    other = bool(OTHER.search(text))
-    if group.duty is not None and ANOTHER_ONE.search(text):
-        other = True  # "a soda for me, one on the table"
-    said = number(text)
-    need = 1 if ONE.search(text) or (other and "rest" not in text) else group.need
-    if said is not None:
-        need = QUANTS.index(said) + 1  # "bin two of them"
-    elif other and group.duty is None:
-        need = 1
-    here = {first.at.get(o) for o, _ in group.choices}
-    goal = other_side(text, here.pop() if len(here) == 1 else None) or sense.targets
-    duty = Duty(sense.act, group.choices, need, goal, group.duty, other)
-    free = group.duty is None and group.act == "none" and group.det in ("a", "any")
-    return replace(duty, det="any" if free else "the", where=sense.guess.where, said=text)

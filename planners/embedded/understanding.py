@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 from embodied.world.facts import Facts, kind
 from planners.embedded.agenda import Duty, locate
+from planners.embedded.anaphora import PRONOUN
 from planners.embedded.answers import pick
 from planners.embedded.asking import open_issue
-from planners.embedded.ground import PRONOUN, Hypothesis
+from planners.embedded.ground import Hypothesis
 from planners.embedded.interpret import Interpreter
 from planners.embedded.reading import ACTS
 from planners.embedded.referents import Problem
