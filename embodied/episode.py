@@ -1,6 +1,6 @@
 """The closed loop: decide, act, look, tell the planner what happened, decide again.
 
-`Episode` knows nothing of terminals, files or cameras: a `Listener` is told what happens.
+`run_episode` knows nothing of terminals, files or cameras: a `Listener` is told what happens.
 """
 
 from __future__ import annotations
@@ -111,30 +111,15 @@ def run_episode(
         person: who answers questions and may speak up; without one a question ends the run.
         families: of the skills that the robot has.
     """
-    tell = listener or Listener()
     result = Result("step_limit", f"not done after {max_skills} skills")
     calls = enumerate_calls(kitchen.index, (*families, "done"))
-    failed, trail = 0, list[Facts]()  # the states in which skills began
-
-    def decide(step: int) -> Decision:
-        facts = kitchen.facts()
-        prompt = Prompt(
-            instruction, tuple(result.history), facts, tuple(result.turns), (*trail, facts)
-        )
-        decision = planner.decide(prompt, calls, values(kitchen, calls))
-        result.calls += decision.calls
-        result.tokens += decision.tokens
-        tell.decided(step, prompt, decision)
-        return decision
-
+    tell = listener or Listener()
+    loop = _Loop(instruction, kitchen, planner, values, act, tell, person, calls, result)
+    failed = 0
     for step in range(1, max_skills + 2):
-        if _told_to_stop(step, person, result, tell):
+        if loop.told_to_stop(step):
             return _end(result, "stopped", "the person said so")
-        decision = decide(step)
-        for _ in range(MAX_QUESTIONS):
-            if decision.question is None or not _ask(step, decision.question, person, result, tell):
-                break
-            decision = decide(step)
+        decision = loop.settle(step)
         if decision.question is not None:
             return _end(result, "asked", decision.question.text)
         if decision.chosen is None:
@@ -143,42 +128,75 @@ def run_episode(
             return _end(result, "success", "")
         if step > max_skills:
             break
-        call = decision.chosen
-        tell.started(step, call, decision)
-        trail.append(kitchen.facts())
-        outcome = act(call, tell.stepped)
-        tell.ended(step, call, outcome, kitchen.facts())
-        result.control_steps += outcome.steps
-        result.history.append(
-            Step(call.label, SUCCESS if outcome.success else f"failure: {outcome.reason}")
-        )
+        outcome = loop.carry_out(step, decision.chosen, decision)
         failed = 0 if outcome.success else failed + 1
         if failed >= 4:
-            return _end(
-                result, "failed", f"four skills failed in a row, the last because {outcome.reason}"
-            )
+            reason = f"four skills failed in a row, the last because {outcome.reason}"
+            return _end(result, "failed", reason)
     return result
 
 
-def _told_to_stop(step: int, person: Person | None, result: Result, tell: Listener) -> bool:
-    """Takes down what the person has said unasked; whether it was a plain stop."""
-    text = person.speaks(result.history) if person is not None else None
-    if text:
-        result.turns.append(Turn(text, len(result.history)))
-        tell.heard(step, text)
-    return bool(text and STOP.match(text))
+@dataclass
+class _Loop:
+    """What one step of an episode consists of; everything of note goes to `result` and `tell`."""
 
+    instruction: str
+    kitchen: Kitchen
+    planner: Planner
+    values: Values
+    act: Act
+    tell: Listener
+    person: Person | None
+    calls: Sequence[SkillCall]
+    result: Result
+    trail: list[Facts] = field(default_factory=list)  # the states in which skills began
 
-def _ask(
-    step: int, question: Question, person: Person | None, result: Result, tell: Listener
-) -> bool:
-    """Puts a question to the person; whether there was an answer."""
-    answer = person.answer(question) if person is not None else None
-    tell.asked(step, question, answer)
-    if answer is None:
-        return False
-    result.turns.append(Turn(answer, len(result.history), question))
-    return True
+    def told_to_stop(self, step: int) -> bool:
+        """Takes down what the person has said unasked; whether it was a plain stop."""
+        text = self.person.speaks(self.result.history) if self.person is not None else None
+        if text:
+            self.result.turns.append(Turn(text, len(self.result.history)))
+            self.tell.heard(step, text)
+        return bool(text and STOP.match(text))
+
+    def settle(self, step: int) -> Decision:
+        """The planner's decision, after the questions that it has and gets answers to."""
+        decision = self._decide(step)
+        for _ in range(MAX_QUESTIONS):
+            if decision.question is None or not self._ask(step, decision.question):
+                break
+            decision = self._decide(step)
+        return decision
+
+    def _decide(self, step: int) -> Decision:
+        facts, said = self.kitchen.facts(), tuple(self.result.turns)
+        history, trail = tuple(self.result.history), (*self.trail, facts)
+        prompt = Prompt(self.instruction, history, facts, said, trail)
+        decision = self.planner.decide(prompt, self.calls, self.values(self.kitchen, self.calls))
+        self.result.calls += decision.calls
+        self.result.tokens += decision.tokens
+        self.tell.decided(step, prompt, decision)
+        return decision
+
+    def _ask(self, step: int, question: Question) -> bool:
+        """Puts a question to the person; whether there was an answer."""
+        answer = self.person.answer(question) if self.person is not None else None
+        self.tell.asked(step, question, answer)
+        if answer is None:
+            return False
+        self.result.turns.append(Turn(answer, len(self.result.history), question))
+        return True
+
+    def carry_out(self, step: int, call: SkillCall, decision: Decision) -> Outcome:
+        """Has a skill run, and notes what became of it."""
+        self.tell.started(step, call, decision)
+        self.trail.append(self.kitchen.facts())
+        outcome = self.act(call, self.tell.stepped)
+        self.tell.ended(step, call, outcome, self.kitchen.facts())
+        self.result.control_steps += outcome.steps
+        said = SUCCESS if outcome.success else f"failure: {outcome.reason}"
+        self.result.history.append(Step(call.label, said))
+        return outcome
 
 
 def _end(result: Result, verdict: Verdict, reason: str) -> Result:
