@@ -123,6 +123,11 @@ def run(cfg: TrainCfg) -> int:
         from embodied.train_all import train_all
 
         return train_all(cfg)
+    return _train_skill(cfg)
+
+
+def _train_skill(cfg: TrainCfg) -> int:
+    """Trains one family, or goes on with that, unless it is finished."""
     from embodied.tasks.randomise import NONE, RandomiseCfg
     from policies.library import SHIPPED
     from policies.trainer import TrainerCfg
@@ -131,13 +136,11 @@ def run(cfg: TrainCfg) -> int:
         raise UsageError(
             f"Opening {cfg.weights} runs code that it holds; add --trust-pickle if you trust it."
         )
-    skills = {"pick": cfg.pick or SHIPPED / "pick"}
-    randomise = RandomiseCfg() if cfg.randomise else NONE
     settings = TrainerCfg(
         cfg.family,
         seed=cfg.seed,
-        randomise=randomise,
-        skills=skills,
+        randomise=RandomiseCfg() if cfg.randomise else NONE,
+        skills={"pick": cfg.pick or SHIPPED / "pick"},
         finetune=cfg.finetune,
         learning_rate=cfg.learning_rate,
         **settings_of(cfg),
