@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -65,6 +66,8 @@ def guarded(body: Callable[[], int | None]) -> int:
     finally:
         if previous is not None:
             signal.signal(signal.SIGTERM, previous)
+        atexit.unregister(_deaf)
+        atexit.register(_deaf)  # what is registered last is done first
 
 
 def check_range(flag: str, value: float, low: float, high: float | None = None) -> None:
@@ -135,3 +138,11 @@ class Interrupts:
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     """Treat SIGTERM like Ctrl-C, so that videos and traces are closed properly."""
     raise KeyboardInterrupt
+
+
+def _deaf() -> None:
+    """Ignore Ctrl-C while the interpreter closes down, which takes torch a second.
+
+    One that came then would end the process by its signal, whatever its exit code was to be.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

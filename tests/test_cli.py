@@ -76,6 +76,19 @@ def test_held_back_interruptions_come_once_and_closing_is_never_interrupted() ->
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_ctrl_c_while_the_interpreter_closes_down_changes_nothing() -> None:
+    script = """
+import atexit, os, signal, sys
+from embodied import cli
+def body():
+    atexit.register(os.kill, os.getpid(), signal.SIGINT)  # like what torch registers
+    raise KeyboardInterrupt
+sys.exit(cli.guarded(body))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
 @pytest.mark.parametrize(("value", "fine"), [(0, False), (1, True), (9, True), (10, False)])
 def test_numbers_are_checked_with_their_bounds(value: int, fine: bool) -> None:
     refused = pytest.raises(UsageError, match=f"--jobs must be from 1 to 9, not {value}")
