@@ -34,6 +34,7 @@ CHIPS: dict[str, Color] = {
     "interrupted": WARN,
     "step limit": WARN,
 }
+_STRIP = 36  # px, below a captioned picture
 _HEIGHT, _PAD = 540, 14  # px: all other sizes below are those of a frame this high, and scale
 
 
@@ -81,6 +82,24 @@ def compose(room: np.ndarray, head: np.ndarray | None, overlay: Overlay) -> np.n
     clock = f"{overlay.sim_time:.1f} s"
     x, y = width - round(_PAD * scale), round(_STEP * scale)
     _text(frame, clock, x, y, 12 * scale, MUTED, align="right")
+    return frame
+
+
+def captioned(picture: np.ndarray, text: str, outcome: str = "") -> np.ndarray:
+    """The picture, (h, w, 3) uint8 RGB, above a strip with a line of text; even in width and height.
+
+    Args:
+        outcome: one of `CHIPS`, or nothing.
+    """
+    high, wide = picture.shape[:2]
+    width, height = wide + wide % 2, high + _STRIP + (high + _STRIP) % 2
+    frame = np.empty((height, width, 3), np.uint8)
+    frame[:] = PANEL
+    frame[:high, :wide] = picture
+    _text(frame, text, _PAD, high + 23, 14, INK, 500)
+    if outcome:
+        chip = _width(outcome, 12, 700) + 18
+        _chip(frame, outcome, width - _PAD - chip, high + _STRIP // 2, 1.0)
     return frame
 
 

@@ -154,7 +154,7 @@ def judge(task: str, net: Net, episodes: int, seed: int) -> float:
     left = [episodes // count + (i < episodes % count) for i in range(count)]
     while any(left):
         act = net(flat(obs)).numpy().clip(-1, 1)
-        obs, _, dones, infos = env.step(_scaled(act, actions))
+        obs, _, dones, infos = env.step(scaled(act, actions))
         for row in np.flatnonzero(dones):
             if left[row]:  # of every copy equally many, so that none counts for being short
                 left[row] -= 1
@@ -170,7 +170,7 @@ def gather(task: str, act: Callable[[torch.Tensor], torch.Tensor], seed: int) ->
     space: Any = env.action_space
     obs, found = env.reset(), Episodes(ENVS)
     while not found.over:
-        action = _scaled(act(flat(obs)).numpy().clip(-1, 1), space)
+        action = scaled(act(flat(obs)).numpy().clip(-1, 1), space)
         obs, _, dones, infos = env.step(action)
         found.note(FIELD[task].view(_reached(obs, dones, infos), torch.as_tensor(action)))
         for row in np.flatnonzero(dones):
@@ -179,7 +179,7 @@ def gather(task: str, act: Callable[[torch.Tensor], torch.Tensor], seed: int) ->
     return found.bank()
 
 
-def _scaled(act: np.ndarray, space: Any) -> np.ndarray:
+def scaled(act: np.ndarray, space: Any) -> np.ndarray:
     """Actions in [-1, 1] as the environment wants them."""
     return (space.low + (act + 1) / 2 * (space.high - space.low)).astype(space.dtype)
 

@@ -87,7 +87,7 @@ def outcome(job: Job, found: dict[str, Any], isolation: str) -> Outcome:
         KeyError, TypeError, ValueError, ArithmeticError, AttributeError: the values are no training's.
         EmbodiedError: the policy is none.
     """
-    began, final, rollouts = time.monotonic(), 0.0, None
+    began, final, rollouts, weights = time.monotonic(), 0.0, None, None
     error = str(found["error"])[:2000]
     names = [term.name for term in job.program.terms]
     stats = {
@@ -98,6 +98,7 @@ def outcome(job: Job, found: dict[str, Any], isolation: str) -> Outcome:
     if not error:
         net = Net.from_plain(found["net"])
         final, rollouts = judge(job, net), gather(job.task, net, job.seed + GATHER_SEED).plain()
+        weights = net.plain()
     return Outcome(
         job=job,
         success=tuple((int(steps), _numbers([rate])[0]) for steps, rate in found["success"]),
@@ -110,6 +111,7 @@ def outcome(job: Job, found: dict[str, Any], isolation: str) -> Outcome:
         stats=stats,
         isolation=isolation,
         rollouts=rollouts,
+        weights=weights,
     )
 
 

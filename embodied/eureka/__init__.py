@@ -1,6 +1,7 @@
 """``python -m embodied.eureka TASK``: let a grammar or a language model write and improve rewards.
 
 - `command`: the search, its flags and its run folder. `reproduce`: one training of it again.
+- `policies`: what was trained, kept in the run folder. `film`: videos of two of them.
 - `page`: the report. What it all rests on is in `planners.rewards`; the training, in
   `embodied.candidates`.
 """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from planners.rewards.views import Brief
     from planners.rewards.writers import Writer
 
-RESULT, LEDGER = "results.json", "ledger.sqlite"
+RESULT, LEDGER, POLICIES = "results.json", "ledger.sqlite", "policies"
 UNSEEN = 10_000  # added to the seed: the seeds that the winner is reported on, which no search saw
 # what may differ between two calls of one search
 FREE = (
@@ -200,6 +200,7 @@ class _Parts:
 
 def _search(cfg: EurekaCfg, folder: Path, parts: _Parts, say: Any) -> Search:
     from embodied.eureka.bank import random_bank
+    from embodied.eureka.policies import Policies
     from planners.rewards.ledger import Ledger
     from planners.rewards.search import Search
 
@@ -208,8 +209,8 @@ def _search(cfg: EurekaCfg, folder: Path, parts: _Parts, say: Any) -> Search:
     if chosen is not None:
         prefer = (chosen.plain(), partial(chosen.reweighted, folder, cfg.seed, say))
     return Search(
-        settings(cfg), parts.brief, parts.writer, parts.evaluate, ledger,
-        checked(parts.brief), parts.start, bank, budget=_budget(cfg), fallback=parts.fallback,
+        settings(cfg), parts.brief, parts.writer, Policies(folder / POLICIES).keeping(parts.evaluate),
+        ledger, checked(parts.brief), parts.start, bank, budget=_budget(cfg), fallback=parts.fallback,
         prefer=prefer, say=say,
     )  # fmt: skip
 
@@ -230,11 +231,30 @@ def _finish(cfg: EurekaCfg, folder: Path, search: Search, result: Result, say: A
     if best is not None:
         (folder / "best").mkdir(exist_ok=True)
         outputs.write_text(folder / "best" / "reward.json", best.program.json())
+        summary["videos"] = _videos(cfg, folder, result, say)
     search.ledger.export(folder / "ledger.jsonl")
     outputs.write_json(folder / RESULT, summary)
     say(told(summary))
     say(f"report: {render(folder)}")
     return 0 if best is not None else 1
+
+
+def _videos(cfg: EurekaCfg, folder: Path, result: Result, say: Any) -> dict[str, Any]:
+    """Films the first reward's policy and the best one's, and lets go of what nobody needs again."""
+    from embodied.eureka.film import videos
+    from embodied.eureka.policies import Policies
+
+    best, first, policies = result.best, result.first, Policies(folder / POLICIES)
+    assert best is not None and first is not None
+    shown = {"initial": first, "best": best} if first is not best else {"best": best}
+    made = videos(folder, cfg.task, cfg.seed, shown, policies)
+    for sentence in made["missing"]:
+        say(sentence)
+    if result.finished:
+        whole = [c.outcome for c in result.candidates if c.outcome]
+        kept = {o.policy for o in whole if o.job.steps >= result.full}
+        policies.forget_but(kept | {c.outcome.policy for c in (first, best) if c.outcome})
+    return made
 
 
 def _fresh(cfg: EurekaCfg, search: Search, result: Result, say: Any) -> list[Outcome]:
@@ -263,6 +283,7 @@ def summarise(result: Result, fresh: Sequence[Outcome], search: Search) -> dict[
     return {
         "task": search.brief.task,
         "writer": search.writer.name,
+        "first": result.first and result.first.id,
         "best": best and best.id,
         "success": best.outcome.final if best and best.outcome else None,
         "fresh": {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +22,7 @@ from embodied.outputs import write_text
 from embodied.text import printable
 from planners.rewards.ledger import Ledger
 from planners.rewards.program import Program
+from planners.rewards.stats import bootstrap
 
 WIDTH, HEIGHT = 400, 240  # of a plot's area, SVG units
 
@@ -44,7 +46,7 @@ def render(folder: Path) -> Path:
         **view(ledger.entries(), summary),
         command=_read(folder / "command.txt"),
         system=_read(folder / "system.json"),
-        folder=str(folder),
+        folder=shlex.quote(str(folder)),
         style=Markup((templates / "report.css").read_text(encoding="utf-8")),
     )
     ledger.close()
@@ -61,20 +63,50 @@ def view(entries: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> di
     }
     rows = [_row(e, entries, programs) for e in entries if e["kind"] == "candidate"]
     best = next((row for row in rows if row["id"] == summary["best"]), None)
-    first = next((row for row in rows if row["id"] == "start"), None)
+    first = next((row for row in rows if row["id"] == summary.get("first", "start")), None)
+    tones = {row["id"]: tone for row, tone in ((first, "aff"), (best, "lm")) if row}
+    most = max([row["steps"] for row in rows], default=0) or 1
+    trained = [row for row in rows if row["success"]]
+    trained.sort(key=lambda row: row["id"] in tones)  # those two on top
     return {
         "summary": summary,
         "settings": search.get("settings", {}),
         "rows": rows,
         "best": best,
-        "curves": [_line(row, tone) for row, tone in ((first, "aff"), (best, "lm")) if row],
-        "band": band(summary["fresh"].get("curves", [])),
+        "curves": [_line(row, tones.get(row["id"], "other"), most) for row in trained],
+        "most": most,
+        "videos": [_video(row) for row in summary.get("videos", {}).get("made", [])],
+        "unfilmed": _unfilmed(summary, first),
+        "band": band(summary["fresh"].get("curves", []), most),
         "unusable": [e for e in entries if e["kind"] == "unusable"],
         "banks": [e for e in entries if e["kind"] == "bank"],
         "asked": [e for e in entries if e["kind"] == "asked"],
         "width": WIDTH,
         "height": HEIGHT,
     }
+
+
+def _video(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A video with its caption."""
+    won, named = row["won"], {"initial": "The first reward", "best": "The best reward"}
+    text = (
+        f"trained {row['steps']:,} steps with seed {row['trained']}; success {row['final']:.0%} of "
+        f"{row['episodes']} episodes. Shown: the first {len(won)} episodes from seed {row['seed']}, "
+        f"{sum(won)} of them successful."
+    )
+    return {**row, "title": f"{named[row['role']]}, {row['id']}", "caption": text}
+
+
+def _unfilmed(summary: Mapping[str, Any], first: Mapping[str, Any] | None) -> list[str]:
+    """Why there are fewer than two videos, in sentences."""
+    if summary["best"] is None:
+        return []
+    if "videos" not in summary:
+        return ["There are no videos: this search kept no policies."]
+    why = list(summary["videos"]["missing"])
+    if first is not None and first["id"] == summary["best"]:
+        why.append(f"The first reward that was trained, {first['id']}, is the best one.")
+    return why
 
 
 def _row(
@@ -121,21 +153,23 @@ def difference(before: Program, after: Program) -> str:
     return "\n".join(list(difflib.unified_diff(one, other, lineterm="", n=1))[2:])
 
 
-def band(curves: Sequence[Sequence[Sequence[float]]]) -> dict[str, str]:
-    """Mean over the seeds, and the band between the lowest and the highest, as points."""
-    known = [np.array([rate for _, rate in curve]) for curve in curves if len(curve) > 1]
+def band(curves: Sequence[Sequence[Sequence[float]]], most: float) -> dict[str, str]:
+    """Mean over the seeds with its 95 % interval, as points. most: steps at the right edge."""
+    known = [np.array(curve, float).T for curve in curves if len(curve) > 1]
     if len(known) < 2:
         return {}
-    at = np.linspace(0, 1, 10)
-    drawn = np.stack([np.interp(at, np.linspace(0, 1, len(curve)), curve) for curve in known])
-    low, high = list(zip(at, drawn.min(0), strict=True)), list(zip(at, drawn.max(0), strict=True))
-    mean = list(zip(at, drawn.mean(0), strict=True))
-    return {"area": _points([*low, *reversed(high)]), "mean": _points(mean)}
+    at = np.linspace(max(c[0][0] for c in known), min(c[0][-1] for c in known), 10)
+    drawn = np.stack([np.interp(at, steps, rates) for steps, rates in known])
+    low, high = np.array([bootstrap(column) for column in drawn.T]).T
+    x = at / most
+    area = [*zip(x, low, strict=True), *reversed(list(zip(x, high, strict=True)))]
+    return {"area": _points(area), "mean": _points(list(zip(x, drawn.mean(0), strict=True)))}
 
 
-def _line(row: Mapping[str, Any], tone: str) -> dict[str, str]:
+def _line(row: Mapping[str, Any], tone: str, most: float) -> dict[str, str]:
+    """A candidate's longest training. Its points are spread evenly over it."""
     values = row["success"] or [0.0]
-    at = np.linspace(0, 1, len(values))
+    at = np.linspace(1, len(values), len(values)) / len(values) * row["steps"] / most
     return {"id": row["id"], "tone": tone, "points": _points(list(zip(at, values, strict=True)))}
 
 

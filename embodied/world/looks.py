@@ -54,11 +54,11 @@ def dress(spec: mujoco.MjSpec, instance: str, obj: ObjectSpec) -> None:
 def dress_kitchen(spec: mujoco.MjSpec) -> None:
     """Paints the room and the robot of a composed kitchen."""
     paint(spec)
-    _dress_robot(spec)
+    dress_robot(spec)
     _aim_head_camera(spec)
 
 
-def _dress_robot(spec: mujoco.MjSpec) -> None:
+def dress_robot(spec: mujoco.MjSpec) -> None:
     """Wheels, and cylinders for two small parts whose meshes hold half of the robot's triangles."""
     base = spec.body("robot/base_link")
     for name, size, rgba, pos in (

@@ -61,7 +61,7 @@ class Cameras:
         self._sizes = {"room": room, "head": head}
         self._context: Any = None
         width, height = (int(max(sides) * _OVERSAMPLING) for sides in zip(room, head, strict=True))
-        self._context = _gl_context(width, height)
+        self._context = gl_context(width, height)
         model.vis.global_.offwidth, model.vis.global_.offheight = width, height
         model.vis.quality.offsamples = 0
         self._mjr = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
@@ -141,7 +141,7 @@ def _why() -> str:
     return "it needs no display"
 
 
-def _gl_context(width: int, height: int) -> Any:
+def gl_context(width: int, height: int) -> Any:
     """A current GL context of the first back end that works."""
     global _used
     faults = []

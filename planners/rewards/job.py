@@ -56,6 +56,8 @@ class Outcome:
         error: why there is no figure; empty if all went well.
         isolation: the walls that were in force.
         rollouts: a few episodes of the policy (`funnel.Bank.plain`), to screen later programs with.
+        weights: the policy as plain values, on their way to who keeps it.
+        policy: what the policy is kept as, if it is.
     """
 
     job: Job
@@ -69,10 +71,13 @@ class Outcome:
     stats: Mapping[str, Mapping[str, list[float]]] = field(default_factory=dict)
     isolation: str = "none: trained in this process"
     rollouts: Mapping[str, Any] | None = None
+    weights: Mapping[str, Any] | None = None
+    policy: str = ""
 
     def plain(self) -> dict[str, Any]:
-        """For JSON, without the job."""
-        return {key: value for key, value in asdict(self).items() if key != "job"}
+        """For JSON, without the job and the weights."""
+        rest = ("job", "weights")
+        return {key: value for key, value in asdict(self).items() if key not in rest}
 
     @classmethod
     def from_plain(cls, job: Job, found: Mapping[str, Any]) -> Outcome:

@@ -85,6 +85,11 @@ class Result:
     finished: bool = False
 
     @property
+    def first(self) -> Candidate | None:
+        """The first one that could be trained: the reward to start from, if there was one."""
+        return next((c for c in self.candidates if c.outcome and not c.outcome.error), None)
+
+    @property
     def best(self) -> Candidate | None:
         """The best of those trained in full; of all trained ones, if none was."""
         trained = [c for c in self.candidates if c.outcome and not c.outcome.error]

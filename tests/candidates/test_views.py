@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -129,7 +131,7 @@ def test_equal_jobs_have_equal_outcomes_that_survive_json() -> None:
     first, again = training.run(job), training.run(job)
     assert (first.success, first.terms, first.final) == (again.success, again.terms, again.final)
     assert first.env_steps == 240 and not first.error
-    assert Outcome.from_plain(job, first.plain()) == first
+    assert Outcome.from_plain(job, first.plain()) == replace(first, weights=None)
     assert Job.from_plain(job.plain()) == job
 
 

@@ -1,0 +1,108 @@
+"""Videos of what the policies of two rewards do: the one that the search began with, and the best.
+
+Both meet the same starts, and what is shown is the first episodes, not the best ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from embodied.errors import EmbodiedError
+
+if TYPE_CHECKING:
+    from embodied.eureka.policies import Policies
+    from planners.rewards.search import Candidate
+
+EPISODES = 4
+SEED = 3_000_003  # added to the search's seed: no training and no evaluation begins with it
+FPS, HELD = 12.5, 9  # HELD: frames that an episode's end stays
+
+
+def videos(
+    folder: Path, task: str, seed: int, shown: Mapping[str, Candidate], policies: Policies
+) -> dict[str, Any]:
+    """A video of each candidate in the run folder's ``videos``.
+
+    Args:
+        shown: candidates by what they are to the search.
+
+    Returns:
+        "made": a row for every video; "missing": why others are not there, one sentence each.
+    """
+    from embodied.world import gl
+
+    found = gl.choose()
+    if found.backend is None:
+        why = f"There are no videos, since nothing can be rendered here: {found.reason}."
+        return {"made": [], "missing": [why]}
+    rows, missing = [], []
+    (folder / "videos").mkdir(exist_ok=True)
+    with _backend(found.backend):
+        for role, candidate in shown.items():
+            path = folder / "videos" / f"{role}.mp4"
+            try:
+                won = _film(path, task, seed + SEED, candidate, policies)
+            except (EmbodiedError, OSError, RuntimeError, ValueError, AttributeError) as error:
+                # graphics fail in ways of their own; the search's results do not depend on them
+                missing.append(f"There is no video of {candidate.id}: {error}")
+                continue
+            rows.append(_row(role, path, candidate, seed + SEED, won))
+    return {"made": rows, "missing": missing}
+
+
+def _row(role: str, path: Path, candidate: Candidate, seed: int, won: list[bool]) -> dict[str, Any]:
+    """What the report says of a video."""
+    assert candidate.outcome is not None
+    outcome = candidate.outcome
+    return {
+        "role": role, "file": f"{path.parent.name}/{path.name}", "id": candidate.id, "hash": candidate.hash,
+        "policy": outcome.policy, "steps": outcome.job.steps, "trained": outcome.job.seed,
+        "final": outcome.final, "episodes": outcome.episodes, "seed": seed, "won": won,
+    }  # fmt: skip
+
+
+def _film(path: Path, task: str, seed: int, candidate: Candidate, policies: Policies) -> list[bool]:
+    """Writes the video; returns which of its episodes succeeded."""
+    from embodied.candidates.watch import watch
+    from embodied.overlay import captioned
+    from embodied.video import VideoWriter
+
+    assert candidate.outcome is not None
+    if not candidate.outcome.policy:
+        raise EmbodiedError(
+            "its policy was not kept; search it anew, or train it with `reproduce`."
+        )
+    net, writer, won = policies.load(candidate.outcome.policy), None, []
+    try:
+        for episode, frames in groupby(watch(task, net, EPISODES, seed), lambda f: f.episode):
+            title = f"{candidate.id}, episode {episode + 1} of {EPISODES}"
+            for frame in frames:
+                word = {None: "", True: "success", False: "failure"}[frame.success]
+                picture = captioned(frame.picture, title, word)
+                if writer is None:
+                    writer = VideoWriter(path, FPS, (picture.shape[1], picture.shape[0]))
+                for _ in range(HELD if word else 1):
+                    writer.write(picture)
+                won += [frame.success] if frame.success is not None else []
+    finally:
+        if writer is not None:
+            writer.close()
+    return won
+
+
+@contextmanager
+def _backend(name: str) -> Iterator[None]:
+    """Renders with a GL back end that is known to work; Gymnasium would try others first."""
+    before = os.environ.get("MUJOCO_GL")
+    os.environ["MUJOCO_GL"] = name
+    try:
+        yield
+    finally:
+        os.environ.pop("MUJOCO_GL")
+        if before is not None:
+            os.environ["MUJOCO_GL"] = before
