@@ -9,14 +9,14 @@ from typing import Any
 from embodied.errors import EnvironmentFault
 from embodied.tasks.labels import SkillCall
 from planners.model import (
-    CanAsk,
-    CanRefuse,
     CanWrite,
     LanguageModel,
     Prompt,
     Question,
     Scores,
     describe,
+    question_of,
+    refusal_of,
 )
 
 
@@ -71,15 +71,13 @@ class WithFallback:
 
     def refuse(self, prompt: Prompt, calls: Sequence[SkillCall]) -> str | None:
         """See `CanRefuse`."""
-        return self.model.refuse(prompt, calls) if isinstance(self.model, CanRefuse) else None
+        return refusal_of(self.model, prompt, calls)
 
     def question(
         self, prompt: Prompt, calls: Sequence[SkillCall], affordance: Sequence[float]
     ) -> Question | None:
         """See `CanAsk`."""
-        if not isinstance(self.model, CanAsk):
-            return None
-        return self.model.question(prompt, calls, affordance)
+        return question_of(self.model, prompt, calls, affordance)
 
     def write(self, prompt: Prompt) -> tuple[str, int] | None:
         """See `CanWrite`."""

@@ -178,6 +178,18 @@ def describe(model: LanguageModel) -> str:
     return model.describe() if isinstance(model, CanDescribe) else model.name
 
 
+def question_of(
+    model: object, prompt: Prompt, calls: Sequence[SkillCall], affordance: Sequence[float]
+) -> Question | None:
+    """See `CanAsk.question`; None of a model that cannot ask."""
+    return model.question(prompt, calls, affordance) if isinstance(model, CanAsk) else None
+
+
+def refusal_of(model: object, prompt: Prompt, calls: Sequence[SkillCall]) -> str | None:
+    """See `CanRefuse.refuse`; None of a model that cannot refuse."""
+    return model.refuse(prompt, calls) if isinstance(model, CanRefuse) else None
+
+
 def normalise(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """(K,) scores -> (K,) log-probabilities by a softmax at `temperature`; float64."""
     scaled = np.asarray(scores, dtype=np.float64) / temperature

@@ -21,14 +21,14 @@ from embodied.tasks.labels import DONE, SkillCall, parse_label
 from embodied.world.facts import Facts
 from planners.lookahead import look_ahead
 from planners.model import (
-    CanAsk,
-    CanRefuse,
     LanguageModel,
     Prompt,
     Question,
     Step,
     no_skill,
     not_in_scene,
+    question_of,
+    refusal_of,
 )
 
 # Episodes of 133 goals in symbols with simulated models, three seeds. A model whose errors are
@@ -157,9 +157,7 @@ class SayCan:
         self, prompt: Prompt, calls: Sequence[SkillCall], affordance: np.ndarray
     ) -> Question | None:
         """What has to be asked before anything is chosen."""
-        if not isinstance(self.model, CanAsk):
-            return None
-        return self.model.question(prompt, calls, affordance.tolist())
+        return question_of(self.model, prompt, calls, affordance.tolist())
 
     def done_gate(self, p: np.ndarray, done: int) -> float:
         """The affordance of `done`, which is the label with this index."""
@@ -174,8 +172,8 @@ class SayCan:
         """Why to stop here: the model's word before the first skill, ours when nothing is left."""
         wanted = max(rows, key=lambda row: row.p_lm)
         stuck = rows[0].product < self.cfg.refuse_below * wanted.p_lm
-        if (stuck or not prompt.history) and isinstance(self.model, CanRefuse):
-            reason = self.model.refuse(prompt, calls)
+        if stuck or not prompt.history:
+            reason = refusal_of(self.model, prompt, calls)
             if reason:
                 return reason
         if not stuck:

@@ -12,14 +12,14 @@ from embodied.evaluation.tape import Tape
 from embodied.tasks.labels import SkillCall
 from embodied.trace import Event
 from planners.model import (
-    CanAsk,
     CanGenerate,
-    CanRefuse,
     CanWrite,
     LanguageModel,
     Prompt,
     Question,
     Scores,
+    question_of,
+    refusal_of,
 )
 
 LINE = 24  # tokens of a line that a model writes
@@ -50,19 +50,18 @@ class TapedModel:
 
     def refuse(self, prompt: Prompt, calls: Sequence[SkillCall]) -> str | None:
         """See `CanRefuse.refuse`; None of a model that cannot."""
+        labels = [call.label for call in calls]
         return self.tape.ask(
-            "refuse", prompt, [call.label for call in calls], lambda: self._refuse(prompt, calls)
+            "refuse", prompt, labels, lambda: refusal_of(self.model, prompt, calls)
         )
 
     def question(
         self, prompt: Prompt, calls: Sequence[SkillCall], affordance: Sequence[float]
     ) -> Question | None:
         """See `CanAsk.question`; None of a model that cannot."""
+        labels = [call.label for call in calls]
         said = self.tape.ask(
-            "question",
-            prompt,
-            [call.label for call in calls],
-            lambda: self._question(prompt, calls, affordance),
+            "question", prompt, labels, lambda: question_of(self.model, prompt, calls, affordance)
         )
         return None if said is None else Question(said["text"], tuple(said["choices"]))
 
@@ -84,16 +83,6 @@ class TapedModel:
             "logp": scores.logp, "tokens": scores.tokens, "calls": scores.calls,
             "written": scores.written,
         }  # fmt: skip
-
-    def _refuse(self, prompt: Prompt, calls: Sequence[SkillCall]) -> str | None:
-        return self.model.refuse(prompt, calls) if isinstance(self.model, CanRefuse) else None
-
-    def _question(
-        self, prompt: Prompt, calls: Sequence[SkillCall], affordance: Sequence[float]
-    ) -> Question | None:
-        if not isinstance(self.model, CanAsk):
-            return None
-        return self.model.question(prompt, calls, affordance)
 
     def _write(self, prompt: Prompt) -> tuple[str, int] | None:
         if isinstance(self.model, CanWrite) and (said := self.model.write(prompt)) is not None:
