@@ -12,7 +12,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -23,10 +22,9 @@ from embodied.errors import UsageError
 from planners.openai_server.address import Address
 from planners.openai_server.faults import Refused, ServerFault, Transient, retry_after
 from planners.openai_server.replies import ChatReply, TextReply
+from planners.parallel import Item, Value, together
 
 Reply = TypeVar("Reply", TextReply, ChatReply)
-Item = TypeVar("Item")
-Value = TypeVar("Value")
 
 # Fields that a server may do without: dropped for good once it has refused one by name.
 OPTIONAL = ("chat_template_kwargs", "seed", "temperature", "n", "response_format")
@@ -120,13 +118,7 @@ class Server:
 
     def together(self, ask: Callable[[Item], Value], items: Sequence[Item]) -> list[Value]:
         """`ask` of every item, some at a time; the first failure ends it."""
-        with ThreadPoolExecutor(self.cfg.parallel) as pool:
-            futures = [pool.submit(ask, item) for item in items]
-            try:
-                return [future.result() for future in futures]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        return together(ask, items, self.cfg.parallel)
 
     def clean(self, text: object) -> str:
         """What a server said, fit for a message: one line, short, without the key."""

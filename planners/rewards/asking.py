@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from planners.parallel import together
 from planners.rewards.ledger import Ledger, digest
 from planners.rewards.program import Program
 from planners.rewards.writers.base import Context, Repair, Reply, Writer
-from planners.rewards.writers.model import together
 
 Check = Callable[[Program], Sequence[str]]
 """What is wrong with a program, one diagnostic a line; nothing where it can be trained with."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from planners.openai_server.client import Server
 from planners.openai_server.faults import Refused, ServerFault
 from planners.openai_server.replies import ChatReply
+from planners.parallel import together
 from planners.rewards.writers import prompts
 from planners.rewards.writers.base import Context, Reply
 from planners.rewards.writers.parse import parse
@@ -127,19 +126,6 @@ class LocalModel:
             return Answer("", problem=f"{said} Choose a model with a longer one.")
         made = self.model.sample(text, min(MAX_TOKENS, room), TEMPERATURE, seed)
         return Answer(made.text, made.complete, made.read, made.written)
-
-
-def together(ask: Any, items: Sequence[Any], parallel: int) -> list[Any]:
-    """`ask` of every item, `parallel` at a time; the first failure ends it."""
-    if parallel == 1 or len(items) < 2:
-        return [ask(item) for item in items]
-    with ThreadPoolExecutor(parallel) as pool:
-        futures = [pool.submit(ask, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _answer(reply: ChatReply) -> Answer:
