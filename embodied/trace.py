@@ -11,8 +11,7 @@ import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from embodied.errors import UsageError
 from embodied.outputs import plain, write_fault
@@ -68,19 +67,6 @@ class Trace:
     def close(self) -> None:
         """Close the file. Closing twice is fine."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        """Return this trace."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self.close()
 
 
 def load_trace(path: str | Path) -> list[Event]:

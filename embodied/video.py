@@ -14,8 +14,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 import numpy as np
@@ -124,19 +123,6 @@ class VideoWriter:
             self.part.unlink(missing_ok=True)
         except (FFmpegError, OSError) as error:
             raise write_fault(self.path, error) from error
-
-    def __enter__(self) -> Self:
-        """Return this writer."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        """Close the file, also after an error or Ctrl-C."""
-        self.close()
 
     def _check(self) -> None:
         """Raise what went wrong in the background thread."""

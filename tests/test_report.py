@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def write_run(folder: Path, *, text: str = "bring a sponge", ended: bool = True)
         ],
         {"label": text, "p_lm": 0.001, "affordance": 0.1, "product": 0.0001},
     ]
-    with Trace(folder / "events.jsonl") as trace:
+    with closing(Trace(folder / "events.jsonl")) as trace:
         trace.emit("run_started", instruction=text, seed=0, llm="embedded", robot_at="table",
                    objects={"sponge": "far counter", "apple": "table", text: text})  # fmt: skip
         trace.emit("decision", step=1, rows=rows, n_labels=63, chosen="find the sponge",
@@ -95,7 +96,7 @@ def test_the_page_shows_what_happened(tmp_path: Path) -> None:
 
 def test_what_was_asked_and_said_stands_at_its_decision(tmp_path: Path) -> None:
     question = {"text": "Which one do you mean: the coke or the pepsi?", "choices": ["a", "b"]}
-    with Trace(tmp_path / "events.jsonl") as trace:
+    with closing(Trace(tmp_path / "events.jsonl")) as trace:
         trace.emit("run_started", instruction="bring the soda", seed=0)
         trace.emit("heard", step=1, text="be quick")
         trace.emit("decision", step=1, rows=[], chosen=None, refusal=None, question=question)
@@ -121,7 +122,7 @@ def test_the_video_is_beside_it_and_every_skill_seeks_to_its_start(tmp_path: Pat
 
 
 def test_the_timeline_follows_the_video_where_its_time_is_known(tmp_path: Path) -> None:
-    with Trace(tmp_path / "events.jsonl") as trace:
+    with closing(Trace(tmp_path / "events.jsonl")) as trace:
         for step, (start, stop) in enumerate([(1.0, 4.0), (6.0, 8.0)], 1):
             trace.emit("decision", step=step, chosen="x", rows=[])
             trace.emit("skill_started", step=step, sim_time=0, video_time=start)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from embodied.trace import Trace, load_trace, without_wall
 
 def test_events_read_back_as_emitted(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    with Trace(path) as trace:
+    with closing(Trace(path)) as trace:
         trace.emit("run_started", instruction="bring a “sponge”\n", seed=0)
         written = trace.emit("run_ended", outcome="success", wall={"seconds": 1.5})
         assert load_trace(path)[-1] == written, "an event is on disk before the file is closed"
@@ -29,7 +30,7 @@ def test_events_read_back_as_emitted(tmp_path: Path) -> None:
 
 
 def test_floats_are_short_and_always_json(tmp_path: Path) -> None:
-    with Trace(tmp_path / "e") as trace:
+    with closing(Trace(tmp_path / "e")) as trace:
         event = trace.emit(
             "decision", p=np.float32(0.1), q=1 / 3, bad=[float("nan"), np.inf], n=np.int64(2)
         )
@@ -39,7 +40,7 @@ def test_floats_are_short_and_always_json(tmp_path: Path) -> None:
 
 def test_equal_runs_are_equal_bytes_without_wall(tmp_path: Path) -> None:
     for name, seconds in (("a", 1.0), ("b", 2.0)):
-        with Trace(tmp_path / name) as trace:
+        with closing(Trace(tmp_path / name)) as trace:
             trace.emit("skill_ended", x=0.1 + 0.2, wall={"seconds": seconds})
     a, b = load_trace(tmp_path / "a"), load_trace(tmp_path / "b")
     assert a != b
@@ -49,7 +50,7 @@ def test_equal_runs_are_equal_bytes_without_wall(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", range(1, 40, 7))
 def test_a_torn_last_line_is_left_out(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "events.jsonl"
-    with Trace(path) as trace:
+    with closing(Trace(path)) as trace:
         trace.emit("run_started", seed=0)
         trace.emit("decision", step=1, chosen="find the sponge é")
     path.write_bytes(path.read_bytes()[:-1][:-cut])
@@ -73,7 +74,7 @@ def test_a_trace_that_cannot_be_opened_is_a_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_sentence() -> None:
-    with Trace("/dev/full") as trace, pytest.raises(EnvironmentFault, match="space"):
+    with closing(Trace("/dev/full")) as trace, pytest.raises(EnvironmentFault, match="space"):
         trace.emit("run_started")
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import av
@@ -29,7 +30,7 @@ def decode(path: Path) -> list[np.ndarray]:
 
 def test_the_file_is_h264_yuv420p_indexed_in_front(tmp_path: Path) -> None:
     path = tmp_path / "rollout.mp4"
-    with VideoWriter(path, 25, SIZE) as video:
+    with closing(VideoWriter(path, 25, SIZE)) as video:
         for i in range(60):
             video.write(picture(4 * i))
     with av.open(str(path)) as container:
@@ -49,7 +50,7 @@ def test_the_file_is_h264_yuv420p_indexed_in_front(tmp_path: Path) -> None:
 
 def test_an_error_in_mid_run_leaves_a_finished_file(tmp_path: Path) -> None:
     path = tmp_path / "rollout.mp4"
-    with pytest.raises(KeyboardInterrupt), VideoWriter(path, 25, SIZE) as video:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), closing(VideoWriter(path, 25, SIZE)) as video:  # noqa: PT012
         for i in range(7):
             video.write(picture(i))
         raise KeyboardInterrupt
@@ -58,7 +59,7 @@ def test_an_error_in_mid_run_leaves_a_finished_file(tmp_path: Path) -> None:
 
 
 def test_more_frames_than_the_queue_holds_all_arrive(tmp_path: Path) -> None:
-    with VideoWriter(tmp_path / "v.mp4", 12.5, SIZE, queue_frames=2) as video:
+    with closing(VideoWriter(tmp_path / "v.mp4", 12.5, SIZE, queue_frames=2)) as video:
         for i in range(50):
             video.write(picture(5 * i))
     assert len(decode(tmp_path / "v.mp4")) == 50
@@ -72,7 +73,7 @@ def test_no_frame_no_file(tmp_path: Path) -> None:
 def test_wrong_frames_and_sizes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="even"):
         VideoWriter(tmp_path / "v.mp4", 25, (63, 48))
-    with VideoWriter(tmp_path / "v.mp4", 25, SIZE) as video:
+    with closing(VideoWriter(tmp_path / "v.mp4", 25, SIZE)) as video:
         with pytest.raises(ValueError, match="expected"):
             video.write(np.zeros((*SIZE, 3), np.uint8))
         with pytest.raises(ValueError, match="float"):
