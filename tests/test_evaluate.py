@@ -7,23 +7,7 @@ from pathlib import Path
 import pytest
 
 from embodied import evaluate
-
-SUITE = """
-suite: tiny
-items:
-  - id: a
-    family: go
-    instruction: "go to the table"
-    start: {robot: {at: user, holding: null}, objects: {sponge: far counter}}
-    goal: {robot_at: table}
-    max_skills: 4
-  - id: b
-    family: refuse
-    instruction: "bring me the pepsi"
-    start: {robot: {at: user, holding: null}, objects: {sponge: far counter}}
-    expect: refuse
-    max_skills: 4
-"""
+from tests.evaluation.tiny import SUITE
 
 
 def test_both_modes_in_the_format_of_the_design(tmp_path: Path) -> None:

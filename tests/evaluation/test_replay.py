@@ -17,23 +17,8 @@ from embodied.evaluation.taped import TapedModel
 from embodied.tasks.labels import DONE, go_to
 from embodied.world.facts import Facts
 from planners.model import Prompt, Scores, normalise
+from tests.evaluation.tiny import SUITE
 
-SUITE = """
-suite: tiny
-items:
-  - id: a
-    family: go
-    instruction: "go to the table"
-    start: {robot: {at: user, holding: null}, objects: {sponge: far counter}}
-    goal: {robot_at: table}
-    max_skills: 4
-  - id: b
-    family: refuse
-    instruction: "bring me the pepsi"
-    start: {robot: {at: user, holding: null}, objects: {sponge: far counter}}
-    expect: refuse
-    max_skills: 4
-"""
 # a fresh process in which no language model can be imported
 BLOCKED = """
 import sys

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -22,6 +21,7 @@ from planners import prompt as prompts
 from planners.huggingface import HuggingFace, HuggingFaceCfg
 from planners.model import CanGenerate, Prompt, Step
 from planners.scoring import Reader, one_by_one
+from tests.planners.byte_level import byte_level
 
 FACTS = Facts({"sponge": "table", "coke can": "user", "coke can#2": "user"}, robot_at="table")
 PROMPT = Prompt("bring a sponge", (Step("find the sponge", "success"),), FACTS)
@@ -35,17 +35,8 @@ CHAT = (
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
     """Byte-level BPE with a BOS, trained on the prompt itself."""
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=["<bos>", "<|end|>", "<|assistant|>", "<|user|>", "<|system|>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )
-    bpe.train_from_iterator([PROMPT.text], trainer)
-    bpe.post_processor = processors.TemplateProcessing(
-        single="<bos> $A", special_tokens=[("<bos>", bpe.token_to_id("<bos>"))]
+    bpe = byte_level(
+        PROMPT.text, 400, ["<bos>", "<|end|>", "<|assistant|>", "<|user|>", "<|system|>"]
     )
     return PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<bos>")
 

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from embodied.errors import EnvironmentFault, UsageError
@@ -14,6 +13,7 @@ from planners.model import describe, normalise
 from planners.openai_server import first_token
 from planners.openai_server.letters import GROUP, orders, tournament
 from planners.openai_server.wording import nearest
+from tests.planners.byte_level import byte_level
 from tests.planners.openai_server.scripted import (
     CALLS,
     LABELS,
@@ -46,18 +46,7 @@ def no_such(path: str, body: Body) -> Any:
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=["<bos>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )
-    bpe.train_from_iterator([PROMPT.text], trainer)
-    bpe.post_processor = processors.TemplateProcessing(
-        single="<bos> $A", special_tokens=[("<bos>", bpe.token_to_id("<bos>"))]
-    )
+    bpe = byte_level(PROMPT.text, 400, ["<bos>"])
     return PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<bos>")
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from embodied.tasks.labels import enumerate_calls
@@ -25,6 +24,7 @@ from embodied.world.facts import Facts
 from planners import load_language_model
 from planners import prompt as prompts
 from planners.model import Prompt, describe
+from tests.planners.byte_level import byte_level
 
 NEEDS = ("fastapi", "uvicorn", "accelerate")
 MISSING = [name for name in NEEDS if importlib.util.find_spec(name) is None]
@@ -36,14 +36,7 @@ LEARNED = "find the sponge"
 
 def train(folder: Path) -> None:
     """Save a model that continues the prompt with `LEARNED`, and what it needs to be served."""
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=600, special_tokens=["<end>"], initial_alphabet=alphabet
-    )
-    bpe.train_from_iterator([PROMPT.text + prompts.continuation(LEARNED)], trainer)
+    bpe = byte_level(PROMPT.text + prompts.continuation(LEARNED), 600, ["<end>"])
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<end>", pad_token="<end>")
     torch.manual_seed(0)
     cfg = LlamaConfig(
