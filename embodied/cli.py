@@ -30,13 +30,17 @@ def command(
     2 for flags that do not parse (tyro explains them); 0 after `--help`; 130 for Ctrl-C or SIGTERM.
     Any other exception is a defect of ours and keeps its traceback.
     """
-    import tyro  # 0.1 s, so not at import time
 
-    try:
-        cfg = tyro.cli(cfg_type, args=sys.argv[1:] if argv is None else list(argv), prog=prog)
-    except SystemExit as stop:
-        return exit_code(stop)
-    return guarded(lambda: body(cfg))
+    def parsed() -> int | None:
+        import tyro  # 0.1 s, so not at import time
+
+        try:
+            cfg = tyro.cli(cfg_type, args=sys.argv[1:] if argv is None else list(argv), prog=prog)
+        except SystemExit as stop:
+            return exit_code(stop)
+        return body(cfg)
+
+    return guarded(parsed)
 
 
 def exit_code(stop: SystemExit) -> int:

@@ -76,6 +76,13 @@ def test_held_back_interruptions_come_once_and_closing_is_never_interrupted() ->
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_ctrl_c_while_flags_are_parsed_is_an_interruption() -> None:
+    def parsing() -> Cfg:
+        raise KeyboardInterrupt
+
+    assert cli.command(parsing, lambda cfg: 0, [], prog="embodied test") == 130
+
+
 def test_ctrl_c_while_the_interpreter_closes_down_changes_nothing() -> None:
     script = """
 import atexit, os, signal, sys
