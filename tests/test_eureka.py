@@ -12,9 +12,10 @@ from embodied import eureka
 from embodied.candidates import tasks
 from embodied.candidates import training as candidates
 from embodied.errors import UsageError
-from embodied.eureka import training
+from embodied.eureka import command, training
 from embodied.eureka.command import load_reward
 from embodied.eureka.prefer import Chosen
+from planners.rewards.funnel import FunnelCfg
 from planners.rewards.ledger import Ledger
 from planners.rewards.program import Program
 from tests.planners.rewards import push
@@ -71,6 +72,30 @@ def test_a_search_leaves_its_folder_replays_and_any_cell_is_trained_again(quick,
     ]
     assert eureka.main(short) == 0  # enough for the search, and not for the fresh seeds
     assert "not measured on fresh seeds" in capsys.readouterr().out
+
+
+def test_a_folder_of_another_search_keeps_its_results(quick, tmp_path, monkeypatch, capsys):
+    """As after an update of the program that changes what a search is."""
+    out = tmp_path / "run"
+    words = [
+        "push",
+        *TINY[:2],
+        "--iterations",
+        "1",
+        *TINY[4:],
+        "--report-seeds",
+        "0",
+        "--out",
+        str(out),
+    ]
+    assert eureka.main(words) == 0
+    before = [(out / name).read_text() for name in ("results.json", "report.html", "ledger.jsonl")]
+    monkeypatch.setattr(command, "funnel_of", lambda *_: FunnelCfg(7 * push.PER_ROUND))
+    assert eureka.main(words) == 2
+    assert "holds another search" in capsys.readouterr().err
+    assert before == [
+        (out / name).read_text() for name in ("results.json", "report.html", "ledger.jsonl")
+    ]
 
 
 def test_the_same_command_goes_on_with_its_own_unfinished_search(

@@ -180,14 +180,13 @@ class _Bench:
 
     def _search(self, folder: Path, arm: str, number: int) -> Any:
         from embodied.eureka.bank import random_bank
-        from embodied.eureka.command import checked
+        from embodied.eureka.command import checked, funnel_of
         from embodied.eureka.training import evaluator
-        from planners.rewards.funnel import FunnelCfg
         from planners.rewards.ledger import Ledger
         from planners.rewards.search import Search, SearchCfg
         from planners.rewards.writers import GrammarWriter
 
-        funnel = FunnelCfg(self.steps, rungs=1 if arm == EXHAUSTIVE else 3)
+        funnel = funnel_of(self.task, self.steps, arm == EXHAUSTIVE)
         seed = self.cfg.seed + number
         cfg = SearchCfg(funnel, self.samples, self.rounds, seed, arm != CONTROL)
         ledger = Ledger(folder / f"{outputs.slug(f'{self.task} {arm}')}-{number}.sqlite")

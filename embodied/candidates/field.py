@@ -25,7 +25,8 @@ from planners.rewards.funnel import Bank
 from planners.rewards.program import Compiled
 from policies.field import HINDSIGHT, succeeded
 
-ENVS = 8
+ENVS = 8  # at most: a training's first episodes, one in each, teach nothing yet
+_WARM_UP = 1 / 8  # of a training that these may take
 
 
 def tensors(obs: Any) -> dict[str, torch.Tensor]:
@@ -104,11 +105,21 @@ class _Silent(BaseCallback):
         return True
 
 
+def copies(steps: int, horizon: int) -> int:
+    """How many environments a training of so many steps has, episodes of `horizon` steps each."""
+    return max(1, min(ENVS, int(_WARM_UP * steps / (horizon + 1))))
+
+
+def least(task: str) -> int:
+    """Steps that a training needs to learn much more than it has to see first."""
+    return int(5 * ENVS * (robotics_shim.horizon(task) + 1))
+
+
 def train(task: str, book: Book, seed: int, num_envs: int) -> Net:
-    """A policy after `book.steps` steps in num_envs environments (0: `ENVS`)."""
-    spec, count = FIELD[task], num_envs or ENVS
+    """A policy after `book.steps` steps in num_envs environments (0: `copies`)."""
+    spec, horizon = FIELD[task], robotics_shim.horizon(task)
+    count = num_envs or copies(book.steps, horizon)
     env = Paid(make_envs(task, count, seed), spec, book)
-    horizon = env.get_attr("spec")[0].max_episode_steps
     hindsight: dict[str, Any] = {}
     if spec.hindsight:
         hindsight = {

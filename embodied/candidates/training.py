@@ -80,6 +80,13 @@ def gather(task: str, act: Act, seed: int) -> Bank:
     return module.gather(task, act, seed)
 
 
+def least(task: str) -> int:
+    """Steps below which a training hardly begins to learn; 0 where a search need not mind."""
+    from embodied.candidates import field
+
+    return field.least(task) if task in field.FIELD else 0
+
+
 def outcome(job: Job, found: dict[str, Any], isolation: str) -> Outcome:
     """The outcome of a training's plain values, with its policy judged in this process.
 

@@ -17,6 +17,7 @@ from embodied.errors import EmbodiedError, UsageError
 
 if TYPE_CHECKING:
     from embodied.eureka.prefer import Chosen
+    from planners.rewards.funnel import FunnelCfg
     from planners.rewards.job import Outcome
     from planners.rewards.program import Program
     from planners.rewards.search import Budget, Result, Search, SearchCfg
@@ -101,6 +102,8 @@ def run(cfg: EurekaCfg) -> int:
     )
     try:
         result = search.run()
+    except UsageError:
+        raise  # the folder holds another search, whose results stay
     except EmbodiedError:
         _finish(cfg, folder, search, search.result, said)
         said("Nothing is lost: the same command goes on from here.")
@@ -145,11 +148,18 @@ def load_reward(path: Path) -> Program:
 
 def settings(cfg: EurekaCfg) -> SearchCfg:
     """What the flags mean for a search."""
-    from planners.rewards.funnel import FunnelCfg
     from planners.rewards.search import SearchCfg
 
-    funnel = FunnelCfg(cfg.steps or default_steps(cfg.task), rungs=1 if cfg.exhaustive else 3)
+    funnel = funnel_of(cfg.task, cfg.steps or default_steps(cfg.task), cfg.exhaustive)
     return SearchCfg(funnel, cfg.samples, cfg.iterations, cfg.seed, reflect=not cfg.control)
+
+
+def funnel_of(task: str, steps: int, exhaustive: bool = False) -> FunnelCfg:
+    """The funnel of a task's candidates. exhaustive: none; all are trained in full."""
+    from embodied.candidates.training import least
+    from planners.rewards.funnel import FunnelCfg
+
+    return FunnelCfg(steps, rungs=1) if exhaustive else FunnelCfg(steps, least=least(task))
 
 
 def default_steps(task: str) -> int:

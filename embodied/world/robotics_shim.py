@@ -48,12 +48,26 @@ def apply() -> bool:
 def make(env_id: str, **kwargs: Any) -> Any:
     """Return `gymnasium.make(env_id, **kwargs)` with gymnasium-robotics registered and mended."""
     import gymnasium
-    import gymnasium_robotics
 
     apply()
+    _register(env_id)
+    return gymnasium.make(env_id, **kwargs)
+
+
+def horizon(env_id: str) -> int:
+    """Return after how many steps an episode of an environment is cut off; 0 if it never is."""
+    import gymnasium
+
+    _register(env_id)
+    return gymnasium.spec(env_id).max_episode_steps or 0
+
+
+def _register(env_id: str) -> None:
+    import gymnasium
+    import gymnasium_robotics
+
     if env_id not in gymnasium.registry:
         gymnasium.register_envs(gymnasium_robotics)
-    return gymnasium.make(env_id, **kwargs)
 
 
 def get_joint_qpos(model: mujoco.MjModel, data: mujoco.MjData, name: str) -> np.ndarray:

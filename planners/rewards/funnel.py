@@ -107,17 +107,26 @@ def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
 class FunnelCfg:
     """steps: of a full training. eta: how many times fewer candidates a rung keeps, and how many times
     fewer steps the rung before has. rungs: 1 trains all in full. share: of the steps of training all
-    in full, what a round may spend at most while the gate is shut.
+    in full, what a round may spend at most while the gate is shut. least: steps below which a policy
+    has hardly begun to learn; the first rungs have as many, as far as the share permits.
     """
 
     steps: int
     eta: int = 3
     rungs: int = 3
     share: float = 0.35
+    least: int = 0
 
     def at(self, rung: int) -> int:
         """Steps of a training in rung 0 to `rungs` - 1."""
         return max(1, round(self.steps / self.eta ** (self.rungs - 1 - rung)))
+
+    def ladder(self, count: int, most: float) -> list[int]:
+        """Steps of a training, rung by rung, where so many candidates have `most` steps between them:
+        raised to `least`, unless none of them could then be trained in full."""
+        usual = [self.at(rung) for rung in range(self.rungs)]
+        room = int((most - sum(usual[1:])) / max(1, count))
+        return sorted({max(steps, min(self.least, room, self.steps)) for steps in usual})
 
 
 @dataclass(frozen=True)
@@ -131,31 +140,37 @@ class Rung:
 
 
 def halving(
-    ids: Sequence[str], train: Train, cfg: FunnelCfg, prior: Mapping[str, float]
+    ids: Sequence[str],
+    train: Train,
+    cfg: FunnelCfg,
+    prior: Mapping[str, float],
+    before: int = 0,
 ) -> Iterable[Rung]:
     """Train the candidates rung by rung.
 
     Args:
         prior: by id, what to order candidates by that are equally successful: the screen's AUROC.
+        before: candidates that were trained in full already, at this round's expense.
     """
-    alive, spent = list(ids), 0
-    most = cfg.share * len(ids) * cfg.steps
-    for rung in range(cfg.rungs):
+    alive, spent = list(ids), before * cfg.steps
+    most = cfg.share * (len(ids) + before) * cfg.steps
+    ladder = cfg.ladder(len(ids), most - spent)
+    for rung, steps in enumerate(ladder):
+        last = rung == len(ladder) - 1
         if not alive:
             return
-        if len(alive) == 1 and rung < cfg.rungs - 1:
+        if len(alive) == 1 and not last:
             continue  # nothing to choose between: straight to the full training
-        steps = cfg.at(rung)
         outcomes = train(alive, steps)
         spent += steps * len(alive)
         ranked = sorted(alive, key=lambda i: (*rank(outcomes[i]), prior.get(i, 0.5)), reverse=True)
         ranked = [i for i in ranked if not outcomes[i].error]
-        if rung == cfg.rungs - 1:
+        if last:
             yield Rung(steps, outcomes, tuple(ranked), True)
             return
         gate = competent(list(outcomes.values()))
-        left = most - spent - sum(cfg.at(later) for later in range(rung + 2, cfg.rungs))
-        paid = int(left / cfg.at(rung + 1))  # as many as can go on with one at least to the end
+        left = most - spent - sum(ladder[rung + 2 :])
+        paid = int(left / ladder[rung + 1])  # as many as can go on with one at least to the end
         alive = ranked[: max(1, min(paid, len(alive) // cfg.eta) if gate else paid)]
         yield Rung(steps, outcomes, tuple(alive), gate)
 

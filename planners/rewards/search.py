@@ -291,7 +291,8 @@ class Search:
             return {i: outcome for i in ids if (outcome := by_id[i].outcome) is not None}
 
         prior = {c.id: c.auc for c in candidates if c.auc is not None}
-        for rung in halving(list(by_id), train, self.cfg.funnel, prior):
+        before = int(number == 0 and self.start is not None)
+        for rung in halving(list(by_id), train, self.cfg.funnel, prior, before):
             self.ledger.append(
                 "rung", round=number, steps=rung.steps, kept=rung.kept, gate=rung.gate
             )

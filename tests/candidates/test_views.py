@@ -125,6 +125,16 @@ def test_a_reward_that_is_nan_ends_its_training_and_a_broken_simulation_does_not
         book.rewards({"x": torch.zeros(2, 1), "y": torch.zeros(2, 1)})
 
 
+def test_warming_up_takes_a_small_part_of_a_short_training() -> None:
+    reach = field.least("FetchReach-v4")
+    assert reach == 2040 and field.least("PointMaze_UMaze-v3") > 10_000
+    assert training.least("pick") == 0
+    for steps in (100, 500, 1000, reach, 10 * reach):
+        count = field.copies(steps, 50)
+        assert 1 <= count <= field.ENVS and (count == 1 or 51 * count <= steps / 8)
+    assert field.copies(10 * reach, 50) == field.ENVS
+
+
 def test_equal_jobs_have_equal_outcomes_that_survive_json() -> None:
     source = "def reach(s):\n    return -norm(s.gripper_position - s.goal_position)"
     job = Job("FetchReach-v4", Program((Term("reach", source),)), 0, 240, 2, episodes=2)

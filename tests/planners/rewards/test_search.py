@@ -215,6 +215,37 @@ def test_while_nobody_succeeds_more_go_on_within_the_share():
     assert late[-1].kept == ("15",)  # a late bloomer
 
 
+@pytest.mark.parametrize("least", [0, 2_000, 50_000])
+@pytest.mark.parametrize("first", [0.0, 1.0])
+def test_three_rounds_of_sixteen_after_a_start_stay_within_the_share(least, first):
+    """Whether the gate is open or shut, and however long the rungs would like to be."""
+    asked, cfg = [], FunnelCfg(9000, least=least)
+
+    def trained(ids, steps):
+        asked.extend([steps] * len(ids))
+        return {i: outcome(i, steps, first * int(i) / 20) for i in ids}
+
+    spent = cfg.steps  # the reward to start from
+    for number in range(3):
+        asked.clear()
+        rungs = list(halving([f"{i:02d}" for i in range(16)], trained, cfg, {}, int(number == 0)))
+        assert rungs[-1].steps == cfg.steps and rungs[-1].kept
+        spent += sum(asked)
+    assert spent <= 0.35 * cfg.steps * (3 * 16 + 1)
+
+
+def test_the_first_rung_has_the_least_that_a_training_needs_as_far_as_the_share_permits():
+    cfg = FunnelCfg(9000, least=1500)
+    assert cfg.ladder(16, 0.35 * 16 * 9000) == [1500, 3000, 9000]
+    raised = FunnelCfg(4000, least=2040).ladder(16, 0.35 * 16 * 4000)
+    assert raised == [1066, 1333, 4000]  # 2,040 would leave nothing for a full training
+    assert FunnelCfg(4000, least=2040).ladder(4, 0.35 * 4 * 4000) == [444, 1333, 4000]
+    assert FunnelCfg(9000, least=3500).ladder(2, 5 * 9000) == [
+        3500,
+        9000,
+    ]  # two rungs alike are one
+
+
 def test_one_rung_trains_all_in_full():
     rungs, share = through(lambda i, steps: int(i) / 20, rungs=1)
     assert share == 1 and rungs[0].kept[0] == "15"
