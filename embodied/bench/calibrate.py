@@ -11,9 +11,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from embodied import cli, outputs
 from embodied.errors import UsageError
+
+if TYPE_CHECKING:
+    from planners.calibrate import Calibration
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ def run(cfg: CalibrateCfg) -> int:
     from rich.progress import Progress
 
     from planners import load_language_model
-    from planners.calibrate import RANGE, calibrate
+    from planners.calibrate import calibrate
     from planners.decisions import decisions
     from planners.model import describe
 
@@ -53,6 +57,14 @@ def run(cfg: CalibrateCfg) -> int:
     outputs.write_json(
         folder / "results.json", {"llm": cfg.llm, "calibrated": spec} | dataclasses.asdict(found)
     )
+    _tell(found, cfg.llm, spec)
+    return 0
+
+
+def _tell(found: Calibration, llm: str, spec: str | None) -> None:
+    """How honest the model's probabilities are before and after, and how to have the latter."""
+    from planners.calibrate import RANGE
+
     for name, honesty in (("before", found.before), ("after", found.after)):
         print(
             f"{name:<7} NLL {honesty.nll:.3f}  ECE {honesty.ece:.3f}  likeliest label right "
@@ -65,9 +77,8 @@ def run(cfg: CalibrateCfg) -> int:
             if found.temperature > 1
             else "as sharp as can be is best"
         )
-    use = f"use --llm '{spec}'" if spec else f"'{cfg.llm}' has no setting for it"
+    use = f"use --llm '{spec}'" if spec else f"'{llm}' has no setting for it"
     print(f"temperature {found.temperature:g} beyond what it has; {use}")
-    return 0
 
 
 def calibrated(llm: str, factor: float) -> str | None:
