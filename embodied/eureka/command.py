@@ -257,6 +257,7 @@ def _videos(cfg: EurekaCfg, folder: Path, result: Result, say: Any) -> dict[str,
     best, first, policies = result.best, result.first, Policies(folder / POLICIES)
     assert best is not None and first is not None
     shown = {"initial": first, "best": best} if first is not best else {"best": best}
+    say(f"filming {' and '.join(candidate.id for candidate in shown.values())}")
     made = videos(folder, cfg.task, cfg.seed, shown, policies)
     for sentence in made["missing"]:
         say(sentence)
