@@ -174,15 +174,13 @@ def test_ctrl_c_leaves_everything_whole(tmp_path: Path, presses: int) -> None:
     command = [sys.executable, "-m", "embodied.run", "bring a sponge", "--out", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log = tmp_path / "events.jsonl"
-    for _ in range(600):
-        if log.exists() and "skill_started" in log.read_text():
-            break
+    while process.poll() is None and not (log.exists() and "skill_started" in log.read_text()):
         time.sleep(0.1)
     time.sleep(0.5)
     for _ in range(presses):  # closing takes longer than this, and is not interrupted
         process.send_signal(signal.SIGINT)
         time.sleep(0.02)
-    assert process.wait(60) == 130
+    assert process.wait(600) == 130  # however crowded the machine is
     events = load_trace(log)
     assert events[-1]["outcome"] == "interrupted"
     assert [event["outcome"] for event in events if event["type"] == "skill_ended"] == [
