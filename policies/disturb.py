@@ -13,13 +13,14 @@ from typing import Any
 
 import torch
 
-from embodied.tasks import registry, shoves
+from embodied.tasks import registry
 from embodied.tasks.arm import any_yaw, build_fixtures, grasp_point
 from embodied.tasks.drawer import missing
 from embodied.tasks.navigate import NavigateTask
 from embodied.tasks.place import gap
 from embodied.world.predicates import bottom, held
 from embodied.world.proximity import clearance
+from embodied.world.scene import DRAWER
 from embodied.world.state import rotate, turn
 from policies.execute import PATIENCE
 from policies.rollouts import Act, run_episodes
@@ -30,6 +31,9 @@ BUMP, BUMP_TURN = 450.0, 60.0  # N and at most N m on the base, for `BUMP_STEPS`
 BUMP_STEPS = 5
 OPEN_STEPS = 8  # control steps that the gripper is kept open for to knock something out of it
 JOLT, JOLT_STEPS = 15.0, 2  # m/s2 on what is carried, and for how many control steps
+SPEED, PULL = 0.4, 120.0  # m/s that a drawer is moved at, N per m/s that it is slower
+PULL_STEPS = 50  # control steps that moving it takes at most
+THERE = 0.015  # m, a drawer this close to where it was to be moved is let go
 
 
 class Disturbed:
@@ -200,10 +204,12 @@ class HalfWay(Disturbed):
         """See `Disturbed.disturb`."""
         task = self.task
         left = 0.5 * task.goal.travel - task.state.drawer
-        pushed = (self.since >= 0) & (self.since < shoves.STEPS) & (left.abs() > shoves.THERE)
+        pushed = (self.since >= 0) & (self.since < PULL_STEPS) & (left.abs() > THERE)
         # once there, it is left alone
-        self.since = torch.where((self.since >= 0) & ~pushed, shoves.STEPS, self.since)
-        shoves.pull(task.engine, left, pushed)
+        self.since = torch.where((self.since >= 0) & ~pushed, PULL_STEPS, self.since)
+        dof = int(task.engine.model.joint(DRAWER).dofadr[0])
+        slower = (5 * left).clamp(-SPEED, SPEED) - task.engine.field("qvel")[:, dof].float()
+        task.engine.field("qfrc_applied")[:, dof] = (PULL * slower * pushed).double()
         return action
 
 

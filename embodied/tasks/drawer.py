@@ -29,7 +29,6 @@ from embodied.tasks.arm import (
     standing,
 )
 from embodied.tasks.randomise import NONE, RandomiseCfg, Randomiser
-from embodied.tasks.shoves import Shoves
 from embodied.world import catalogue
 from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
 from embodied.world.engine import CpuEngine, Engines
@@ -48,7 +47,12 @@ from embodied.world.tensors import Rows, constant
 OPENED = 0.9  # of the travel that counts as open
 SHUT = 0.01  # m that counts as shut
 GENTLE = 0.3  # m/s: faster, and things in the drawer topple
+JOLT = 0.1  # m/s more or less within a control step: so do they then
 BAR = 0.011  # m, half the handle's thickness
+_FRONT = 0.07  # m from the handle to the middle of the drawer's front
+_GRIPPING, _BEFORE, _OVER = 0.3, 0.3, 0.15
+"""Of the easy starts: the gripper has the handle in its grip, is left in front of it, is left about the
+top of the drawer's front; else it is above the handle."""
 _INSIDE = ((0.05, 0.62), 0.26, (-0.17, 0.08))
 """Of an object in the drawer, from the handle [m]: behind it, to either side, above it."""
 
@@ -131,12 +135,13 @@ def observe(state: State, goal: DrawerGoal, control: Controller) -> torch.Tensor
         handle * 4,
         (handle * 20).clamp(-3, 3),
         torch.stack([torch.sin(2 * error), torch.cos(2 * error), error], -1),
-        torch.stack([square * 3, state.drawer / goal.travel, (left * 20).clamp(-2, 2)], -1),
+        torch.stack([square * 3, state.drawer / goal.travel], -1),
+        torch.stack([(left * 20).clamp(-2, 2), (left * 100).clamp(-2, 2)], -1),
     ]
     return torch.cat(columns, -1)
 
 
-OBS_DIM = ROBOT_FEATURES + 12
+OBS_DIM = ROBOT_FEATURES + 13
 
 
 def moved(state: State, goal: DrawerGoal) -> torch.Tensor:
@@ -160,12 +165,13 @@ def terms(
     goal: DrawerGoal,
     action: torch.Tensor,
     speed: torch.Tensor,
+    before: torch.Tensor,
     toppled: torch.Tensor,
 ) -> dict[str, torch.Tensor]:
     """Weighted reward terms, (N,) each: take the handle, move it, let go, come to rest.
 
     Args:
-        speed: (N,) of the drawer [m/s].
+        speed, before: (N,) of the drawer, and a control step earlier [m/s].
         toppled: (N,) in [0, 2], how far what is in it has tipped since the start.
     """
     offset = to_base(state.base_pose, handle_now(state, goal)) - state.tcp_pos
@@ -183,6 +189,7 @@ def terms(
         "grip": 1.5 * gripped.float() * aligned * (1 - done),
         "move": 5.0 * share,
         "gentle": -40.0 * (speed.abs() - GENTLE).clamp_min(0).square(),
+        "jolt": -1.0 * (((speed - before).abs() - JOLT) / JOLT).clamp(0, 3).square(),
         "topple": -6.0 * toppled,
         "done": 4.0 * done,
         "free": 1.5 * done * openness,
@@ -216,15 +223,16 @@ class DrawerTask:
         fixed = fixtures or _fixtures(num_envs, seed, threads, engines)
         self.fixtures, self.engine = fixed, fixed.engine
         self.random = Randomiser(self.engine, randomise, half=fixed.half)
-        self.shoves = Shoves(self.engine, randomise.shove)
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
         self.goal = DrawerGoal.read(fixed.models, self.wants_open)
         self.goal.kept[:, 0] = True
         self.floor, self.stand = _place(fixed.models, self.goal)
-        self._last, self._standing = torch.zeros(num_envs), torch.ones(num_envs)
+        self._speed, self._before = torch.zeros(num_envs), torch.zeros(num_envs)
+        """(N,) of the drawers, now and a control step earlier [m/s]."""
+        self._standing = torch.ones(num_envs)
         self._action = torch.zeros(num_envs, ARM_ACTIONS)
         poses, joints = arm_postures()
-        across = (poses[:, 3].abs() > 1.35) & (poses[:, 0] < 0.72)
+        across = poses[:, 3].abs() > 1.35
         self._postures = poses[across], joints[across]
         self.state = self.reader.read()
 
@@ -233,12 +241,15 @@ class DrawerTask:
         rows = Rows(mask)
         index, count = rows.index, len(rows)
         self.engine.reset(mask)
-        self.random.begin(rows, rng), self.shoves.begin(rows, rng)
-        out = self._extension(index, rng)
+        self.random.begin(rows, rng)
+        unit = torch.rand(2, count, generator=rng)
+        easy = unit[0] < self.easy
+        out = self._extension(index, easy, rng)
         usual = self._stand(index, rng)
-        over, gripping = self._near_handle(index, out, rng)
-        start = usual.where(over.easy, over)
-        opening = torch.where(gripping, BAR + 0.0005, FINGER_OPEN)
+        over, gripping, opening = self._near_handle(index, usual, out, unit[1], rng)
+        near = easy & over.easy
+        start = usual.where(near, over)
+        gripping, opening = near & gripping, torch.where(near, opening, FINGER_OPEN)
         pose = self._contents(index, out, rng)
         place_bodies(self.fixtures, rows, start, pose, opening[:, None].expand(count, 2))
         rows.put(self.engine.field("qpos")[:, self.fixtures.layout.drawer], out)
@@ -248,12 +259,17 @@ class DrawerTask:
         self.engine.forward(mask)
         self.state = self.reader.read()
         rows.put(self._standing, self._upness()[index])
+        self._speed = torch.where(mask, 0.0, self._speed)
 
-    def _extension(self, rows: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        """(M,) how far the drawer is out: most often at the other end, else left half way."""
+    def _extension(
+        self, rows: torch.Tensor, easy: torch.Tensor, rng: torch.Generator
+    ) -> torch.Tensor:
+        """(M,) how far the drawer is out: most often at the other end, else left half way; anywhere
+        where the start is easy (M,)."""
         unit, kind = torch.rand(2, len(rows), generator=rng)
         start = torch.where(kind < 0.6, 0.08 * unit * (kind < 0.2), 0.6 * unit)
-        start = torch.where(kind < self.easy / 4, 0.6 + 0.4 * unit, start)
+        start = torch.where(kind < self.easy / 4, 1 - 0.4 * unit.square(), start)
+        start = torch.where(easy, unit, start)
         if not self.wants_open:
             start = 1 - start
         return start * self.goal.travel[rows]
@@ -267,27 +283,53 @@ class DrawerTask:
         return rest_start(base, rng)
 
     def _near_handle(
-        self, rows: torch.Tensor, out: torch.Tensor, rng: torch.Generator
-    ) -> tuple[Start, torch.Tensor]:
-        """Starts just above the handle, for a share of `easy`, and which (M,) have it in the grip."""
+        self,
+        rows: torch.Tensor,
+        usual: Start,
+        out: torch.Tensor,
+        kind: torch.Tensor,
+        rng: torch.Generator,
+    ) -> tuple[Start, torch.Tensor, torch.Tensor]:
+        """Starts with the gripper about the handle, seen from about the usual base.
+
+        Args:
+            kind: (M,) in [0, 1): which of `_GRIPPING` and its neighbours. Left somewhere is what it is
+                when somebody else has just moved the drawer.
+
+        Returns:
+            Starts, `easy` where the posture fits; (M,) bool: has it in the grip; (M,) the fingers'
+            opening [m].
+        """
         count, goal = len(rows), self.goal
+        unit = torch.rand(4, count, generator=rng)
+        gripping, before = kind < _GRIPPING, kind > 1 - _BEFORE
+        over = (kind > 1 - _BEFORE - _OVER) & ~before
+        astray = before | over
+        opening = torch.where(gripping, BAR + 0.0005, FINGER_OPEN)
+        opening = torch.where(before, FINGER_OPEN * unit[0], opening)
+        opening = torch.where(over, FINGER_OPEN * (0.5 + 0.5 * unit[0]), opening)
+        outwards = torch.where(before, 0.05 + opening + 0.12 * unit[1], 0.0)
+        outwards = torch.where(over, 0.02 * unit[1] - _FRONT - 0.01, outwards)
+        aside = torch.where(astray, 0.1, 0.05) * (2 * unit[2] - 1)
+        above = torch.where(gripping, 0.0, 0.055)
+        above = torch.where(before, 0.18 * unit[3] - 0.06, above)
+        above = torch.where(over, 0.03 + 0.12 * unit[3], above)
+        slide = goal.slide[rows]
+        side = torch.stack([-slide[:, 1], slide[:, 0]], -1)
+        spot = goal.handle[rows].clone()
+        spot[:, :2] += slide * (out + outwards)[:, None] + side * aside[:, None]
+        spot[:, 2] += above
         poses, joints = self._postures
-        easy = torch.rand(count, generator=rng) < self.easy
-        gripping = easy & (torch.rand(count, generator=rng) < 0.4)
-        high = goal.handle[rows, 2] + torch.where(gripping, 0.0, 0.055)
-        pick = torch.randint(len(poses), (count, 24), generator=rng)
-        pick = pick[torch.arange(count), (poses[pick, 2] - high[:, None]).abs().argmin(-1)]
+        weights = torch.tensor([1.0, 1.0, 4.0])
+        pick = torch.cdist(to_base(usual.base, spot) * weights, poses[:, :3] * weights).argmin(-1)
         tcp = poses[pick]
-        fits = torch.where(gripping, (tcp[:, 2] - high).abs() < 0.02, tcp[:, 2] > high - 0.01)
-        face = torch.atan2(-goal.slide[rows, 1], -goal.slide[rows, 0])
+        higher = tcp[:, 2] - spot[:, 2]
+        fits = torch.where(gripping, higher.abs() < 0.02, higher > -0.015) | before
+        fits &= ~over | (out > 0.12)  # else the gripper would be in the cabinet
+        face = torch.atan2(-slide[:, 1], -slide[:, 0])
         yaw = face + tcp[:, 3].sign() * torch.pi / 2 - tcp[:, 3]
-        handle = goal.handle[rows, :2] + goal.slide[rows] * out[:, None]
-        aside = 0.05 * (torch.rand(count, generator=rng) * 2 - 1)
-        handle = (
-            handle + torch.stack([-goal.slide[rows, 1], goal.slide[rows, 0]], -1) * aside[:, None]
-        )
-        base = torch.cat([handle - rotate(tcp[:, :2], yaw), yaw[:, None]], -1)
-        return Start(easy & fits, base, tcp, joints[pick]), gripping & fits
+        base = torch.cat([spot[:, :2] - rotate(tcp[:, :2], yaw), yaw[:, None]], -1)
+        return Start(fits, base, tcp, joints[pick]), gripping, opening
 
     def _contents(
         self, rows: torch.Tensor, out: torch.Tensor, rng: torch.Generator
@@ -310,18 +352,16 @@ class DrawerTask:
 
     def step(self, action: torch.Tensor) -> None:
         """See `Task.step`."""
-        self._action, self._last = action, self.state.drawer
-        self.shoves.step(missing(self.state, self.goal) <= 0, self.state.drawer, self.goal.travel)
+        self._action, last = action, self.state.drawer
         self.control.move_arm(self.random.delay(action), self.state)
         self.control.advance()
         self.state = self.reader.read()
+        self._before, self._speed = self._speed, (self.state.drawer - last) / CONTROL_DT
 
     def rewards(self) -> Mapping[str, torch.Tensor]:
         """See `Task.rewards`."""
-        speed = (self.state.drawer - self._last) / CONTROL_DT
-        # what somebody else's shove tips is not held against the skill: moving would not pay then
-        toppled = (self._standing - self._upness()).abs() * ~self.shoves.happened
-        return terms(self.state, self.goal, self._action, speed, toppled)
+        toppled = (self._standing - self._upness()).abs()
+        return terms(self.state, self.goal, self._action, self._speed, self._before, toppled)
 
     def _upness(self) -> torch.Tensor:
         """(N,) how upright the object is; 1 for those that have no top."""

@@ -51,9 +51,6 @@ class RandomiseCfg:
     slip_rate: float = 0.006
     """Share of the control steps with an object in its grip in which the gripper starts to open by
     itself, where a task has a way to go on from there."""
-    shove: float = 0.0
-    """Share of the episodes in which the drawer, once it is where it was wanted, is moved back part of
-    its way (`shoves`). Off: no training has yet learned with it (docs/benchmarks.md)."""
 
     @classmethod
     def none(cls) -> RandomiseCfg:
