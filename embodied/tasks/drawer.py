@@ -50,7 +50,7 @@ GENTLE = 0.3  # m/s: faster, and things in the drawer topple
 JOLT = 0.1  # m/s more or less within a control step: so do they then
 BAR = 0.011  # m, half the handle's thickness
 _FRONT = 0.07  # m from the handle to the middle of the drawer's front
-_GRIPPING, _BEFORE, _OVER = 0.3, 0.3, 0.15
+_GRIPPING, _BEFORE, _OVER = 0.25, 0.45, 0.15
 """Of the easy starts: the gripper has the handle in its grip, is left in front of it, is left about the
 top of the drawer's front; else it is above the handle."""
 _INSIDE = ((0.05, 0.62), 0.26, (-0.17, 0.08))
@@ -308,7 +308,7 @@ class DrawerTask:
         opening = torch.where(gripping, BAR + 0.0005, FINGER_OPEN)
         opening = torch.where(before, FINGER_OPEN * unit[0], opening)
         opening = torch.where(over, FINGER_OPEN * (0.5 + 0.5 * unit[0]), opening)
-        outwards = torch.where(before, 0.05 + opening + 0.12 * unit[1], 0.0)
+        outwards = torch.where(before, 0.035 + opening + 0.12 * unit[1].square(), 0.0)
         outwards = torch.where(over, 0.02 * unit[1] - _FRONT - 0.01, outwards)
         aside = torch.where(astray, 0.1, 0.05) * (2 * unit[2] - 1)
         above = torch.where(gripping, 0.0, 0.055)

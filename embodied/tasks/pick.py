@@ -36,6 +36,7 @@ from embodied.world.state import State, StateReader, quat_up, rotate
 from embodied.world.tensors import Rows, constant
 
 LIFTED = 0.05  # m above the surface
+HOVER = 0.08  # m above the grasp, where a gripper that is not turned across yet should wait
 
 
 def observe(state: State, goal: Goal, control: Controller) -> torch.Tensor:
@@ -61,8 +62,10 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
     """Weighted reward terms, (N,) each. Each later stage is worth more than all before it."""
     grasp = grasp_point(state, goal)
     offset = state.tcp_pos - grasp
-    near = 1 - torch.tanh(5 * offset.norm(dim=-1))
-    close = 1 - torch.tanh(12 * offset.norm(dim=-1))
+    # turned first, then down: fingers that come down on an object's top get stuck on it
+    wait = HOVER * (yaw_error(state, goal).abs() / 0.6).clamp_max(1.0)
+    away = (offset - torch.nn.functional.pad(wait[:, None], (2, 0))).norm(dim=-1)
+    near, close = 1 - torch.tanh(5 * away), 1 - torch.tanh(12 * away)
     # a pinch at the rim or across the wide side slips when lifted: a grasp is worth what it is
     # deep and aligned
     aligned = torch.cos(2 * yaw_error(state, goal)).clamp_min(0)
@@ -76,6 +79,7 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
     open_before = (1 - grasped) * near * state.fingers.mean(-1) / FINGER_OPEN * (1 - close)
     tipped = (quat_up(pick_out(state.object_quat, goal.index)) < 0.9) & (goal.shape[:, 1] < 0.5)
     speed = pick_out(state.object_vel, goal.index).norm(dim=-1)
+    on_top = (state.touch > 1.0).any(-1) & (offset[:, 2] > 0.025) & (height < 0.05)
     return {
         "reach": near + close * aligned,
         "align": 1.5 * (1 - torch.tanh(1.2 * yaw_error(state, goal).abs())) * (0.5 + near),
@@ -87,6 +91,7 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
         "rest": 6.0 * lifted * rest,
         "settled": 4.0 * success(state, goal).float(),  # else hovering near rest pays as much
         "slow": 1.0 * lifted * rest * (1 - torch.tanh(3 * state.tcp_vel.norm(dim=-1))),
+        "press": -1.0 * on_top.float(),
         "disturb": -0.5 * torch.tanh(4 * speed) * (1 - grasped),
         "tip": -0.5 * tipped.float() * (1 - grasped),
         "effort": -0.03 * action.square().sum(-1),  # unclipped: a saturated mean stops exploring

@@ -49,8 +49,8 @@ def families() -> Mapping[str, Family]:
             fresh={"easy": 0.0, "handoff": 1.0},
             needs=("pick",),
         ),
-        "open": Family("open", OpenTask, steps=2_000_000),
-        "close": Family("close", CloseTask, steps=2_000_000),
+        "open": Family("open", OpenTask, steps=2_600_000),
+        "close": Family("close", CloseTask, steps=2_600_000),
     }
 
 

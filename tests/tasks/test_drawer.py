@@ -115,7 +115,7 @@ def test_starts_about_the_handle_touch_nothing_that_moves(task: type[DrawerTask]
     assert bool(before.any()) and bool(behind.any()), "as somebody else's push leaves it"
     for _ in range(5):
         fresh.step(torch.zeros(96, 5))
-    assert float((fresh.state.drawer - begun).abs().max()) < 0.02
+    assert float((fresh.state.drawer - begun).abs().max()) < 0.03
 
 
 def test_stopping_a_drawer_at_once_costs_what_stopping_it_gently_does_not() -> None:
