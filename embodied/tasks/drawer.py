@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
 
 import mujoco
 import numpy as np
@@ -17,42 +16,35 @@ import torch
 from embodied.tasks.arm import (
     ROBOT_FEATURES,
     TURN_LIMIT,
-    VARIANTS,
     Fixtures,
-    Start,
-    arm_postures,
     at_rest,
-    fixtures_of,
     place_bodies,
-    rest_start,
     robot_features,
-    standing,
+)
+from embodied.tasks.drawer_starts import (
+    about_handle,
+    contents,
+    drawer_fixtures,
+    extension,
+    places,
+    stand_before,
 )
 from embodied.tasks.randomise import NONE, RandomiseCfg, Randomiser
-from embodied.world import catalogue
 from embodied.world.control import ARM_ACTIONS, FINGER_OPEN, Controller
 from embodied.world.engine import CpuEngine, Engines
-from embodied.world.grasp import STAND
 from embodied.world.predicates import TOUCH_FORCE
 from embodied.world.robot import REST_TCP
 from embodied.world.scene import (
     CONTROL_DT,
     DRAWER,
-    DrawerCfg,
-    lies_in_drawer,
 )
-from embodied.world.state import Layout, State, StateReader, quat_up, rotate, to_base, wrap
+from embodied.world.state import Layout, State, StateReader, quat_up, to_base, wrap
 from embodied.world.tensors import Rows, constant
 
 OPENED = 0.9  # of the travel that counts as open
 SHUT = 0.01  # m that counts as shut
 GENTLE = 0.3  # m/s: faster, and things in the drawer topple
 JOLT = 0.1  # m/s more or less within a control step: so do they then
-BAR = 0.011  # m, half the handle's thickness
-_FRONT = 0.07  # m from the handle to the middle of the drawer's front
-_GRIPPING, _BEFORE, _OVER = 0.25, 0.45, 0.15
-"""Of the easy starts: the gripper has the handle in its grip, is left in front of it, is left about the
-top of the drawer's front; else it is above the handle."""
 _INSIDE = ((0.05, 0.62), 0.26, (-0.17, 0.08))
 """Of an object in the drawer, from the handle [m]: behind it, to either side, above it."""
 
@@ -220,20 +212,17 @@ class DrawerTask:
         randomise: RandomiseCfg = NONE,
     ) -> None:
         self.num_envs, self.easy = num_envs, easy
-        fixed = fixtures or _fixtures(num_envs, seed, threads, engines)
+        fixed = fixtures or drawer_fixtures(num_envs, seed, threads, engines)
         self.fixtures, self.engine = fixed, fixed.engine
         self.random = Randomiser(self.engine, randomise, half=fixed.half)
         self.reader, self.control = StateReader(self.engine), Controller(self.engine)
         self.goal = DrawerGoal.read(fixed.models, self.wants_open)
         self.goal.kept[:, 0] = True
-        self.floor, self.stand = _place(fixed.models, self.goal)
+        self.floor, self.stand = places(fixed.models, self.goal.slide, self.goal.travel)
         self._speed, self._before = torch.zeros(num_envs), torch.zeros(num_envs)
         """(N,) of the drawers, now and a control step earlier [m/s]."""
         self._standing = torch.ones(num_envs)
         self._action = torch.zeros(num_envs, ARM_ACTIONS)
-        poses, joints = arm_postures()
-        across = poses[:, 3].abs() > 1.35
-        self._postures = poses[across], joints[across]
         self.state = self.reader.read()
 
     def reset(self, mask: torch.Tensor, rng: torch.Generator) -> None:
@@ -242,15 +231,17 @@ class DrawerTask:
         index, count = rows.index, len(rows)
         self.engine.reset(mask)
         self.random.begin(rows, rng)
+        goal, slide = self.goal, self.goal.slide[index]
         unit = torch.rand(2, count, generator=rng)
         easy = unit[0] < self.easy
-        out = self._extension(index, easy, rng)
-        usual = self._stand(index, rng)
-        over, gripping, opening = self._near_handle(index, usual, out, unit[1], rng)
-        near = easy & over.easy
-        start = usual.where(near, over)
+        made = extension(easy, self.easy, rng)
+        out = (made if self.wants_open else 1 - made) * goal.travel[index]
+        usual = stand_before(self.stand[index], rng)
+        about, gripping, opening = about_handle(usual, goal.handle[index], slide, out, unit[1], rng)
+        near = easy & about.easy
+        start = usual.where(near, about)
         gripping, opening = near & gripping, torch.where(near, opening, FINGER_OPEN)
-        pose = self._contents(index, out, rng)
+        pose = contents(self.floor[index], self.fixtures.half[index], slide, out, rng)
         place_bodies(self.fixtures, rows, start, pose, opening[:, None].expand(count, 2))
         rows.put(self.engine.field("qpos")[:, self.fixtures.layout.drawer], out)
         self.control.reset(
@@ -260,91 +251,6 @@ class DrawerTask:
         self.state = self.reader.read()
         rows.put(self._standing, self._upness()[index])
         self._speed = torch.where(mask, 0.0, self._speed)
-
-    def _extension(
-        self, rows: torch.Tensor, easy: torch.Tensor, rng: torch.Generator
-    ) -> torch.Tensor:
-        """(M,) how far the drawer is out: most often at the other end, else left half way; anywhere
-        where the start is easy (M,)."""
-        unit, kind = torch.rand(2, len(rows), generator=rng)
-        start = torch.where(kind < 0.6, 0.08 * unit * (kind < 0.2), 0.6 * unit)
-        start = torch.where(kind < self.easy / 4, 1 - 0.4 * unit.square(), start)
-        start = torch.where(easy, unit, start)
-        if not self.wants_open:
-            start = 1 - start
-        return start * self.goal.travel[rows]
-
-    def _stand(self, rows: torch.Tensor, rng: torch.Generator) -> Start:
-        """Where navigation stops before the drawer, looser: 6 cm, 8 cm, 9 degrees."""
-        unit = torch.rand(len(rows), 3, generator=rng) * 2 - 1
-        stand = self.stand[rows]
-        shift = rotate(torch.stack([0.06 * unit[:, 0], 0.08 * unit[:, 1]], -1), stand[:, 2])
-        base = torch.cat([stand[:, :2] + shift, stand[:, 2:] + 0.16 * unit[:, 2:]], -1)
-        return rest_start(base, rng)
-
-    def _near_handle(
-        self,
-        rows: torch.Tensor,
-        usual: Start,
-        out: torch.Tensor,
-        kind: torch.Tensor,
-        rng: torch.Generator,
-    ) -> tuple[Start, torch.Tensor, torch.Tensor]:
-        """Starts with the gripper about the handle, seen from about the usual base.
-
-        Args:
-            kind: (M,) in [0, 1): which of `_GRIPPING` and its neighbours. Left somewhere is what it is
-                when somebody else has just moved the drawer.
-
-        Returns:
-            Starts, `easy` where the posture fits; (M,) bool: has it in the grip; (M,) the fingers'
-            opening [m].
-        """
-        count, goal = len(rows), self.goal
-        unit = torch.rand(4, count, generator=rng)
-        gripping, before = kind < _GRIPPING, kind > 1 - _BEFORE
-        over = (kind > 1 - _BEFORE - _OVER) & ~before
-        astray = before | over
-        opening = torch.where(gripping, BAR + 0.0005, FINGER_OPEN)
-        opening = torch.where(before, FINGER_OPEN * unit[0], opening)
-        opening = torch.where(over, FINGER_OPEN * (0.5 + 0.5 * unit[0]), opening)
-        outwards = torch.where(before, 0.035 + opening + 0.12 * unit[1].square(), 0.0)
-        outwards = torch.where(over, 0.02 * unit[1] - _FRONT - 0.01, outwards)
-        aside = torch.where(astray, 0.1, 0.05) * (2 * unit[2] - 1)
-        above = torch.where(gripping, 0.0, 0.055)
-        above = torch.where(before, 0.18 * unit[3] - 0.06, above)
-        above = torch.where(over, 0.03 + 0.12 * unit[3], above)
-        slide = goal.slide[rows]
-        side = torch.stack([-slide[:, 1], slide[:, 0]], -1)
-        spot = goal.handle[rows].clone()
-        spot[:, :2] += slide * (out + outwards)[:, None] + side * aside[:, None]
-        spot[:, 2] += above
-        poses, joints = self._postures
-        weights = torch.tensor([1.0, 1.0, 4.0])
-        pick = torch.cdist(to_base(usual.base, spot) * weights, poses[:, :3] * weights).argmin(-1)
-        tcp = poses[pick]
-        higher = tcp[:, 2] - spot[:, 2]
-        fits = torch.where(gripping, higher.abs() < 0.02, higher > -0.015) | before
-        fits &= ~over | (out > 0.12)  # else the gripper would be in the cabinet
-        face = torch.atan2(-slide[:, 1], -slide[:, 0])
-        yaw = face + tcp[:, 3].sign() * torch.pi / 2 - tcp[:, 3]
-        base = torch.cat([spot[:, :2] - rotate(tcp[:, :2], yaw), yaw[:, None]], -1)
-        return Start(fits, base, tcp, joints[pick]), gripping, opening
-
-    def _contents(
-        self, rows: torch.Tensor, out: torch.Tensor, rng: torch.Generator
-    ) -> torch.Tensor:
-        """(M, 7) poses of the objects: anywhere on the drawer's usable floor; what has to lie, lies
-        across it."""
-        unit = torch.rand(len(rows), 3, generator=rng) * 2 - 1
-        half, slide = self.fixtures.half[rows], self.goal.slide[rows]
-        aside, lying = torch.stack([-slide[:, 1], slide[:, 0]], -1), lies_in_drawer(half)
-        unit[:, :2] *= torch.where(lying[:, None], 0.6, 1.0)
-        spot = self.floor[rows].clone()
-        spot[:, :2] += slide * (out + 0.06 * unit[:, 0])[:, None] + aside * 0.155 * unit[:, 1:2]
-        along = torch.atan2(aside[:, 1], aside[:, 0]) + 0.15 * unit[:, 2]
-        yaw = torch.where(lying, along, torch.pi * unit[:, 2])
-        return standing(spot, half, lying, yaw)
 
     def observe(self) -> torch.Tensor:
         """See `Task.observe`."""
@@ -391,45 +297,3 @@ class CloseTask(DrawerTask):
     """Push the drawer in to within `SHUT`."""
 
     name, wants_open = "close", False
-
-
-def _fixtures(num_envs: int, seed: int, threads: int, engines: Engines) -> Fixtures:
-    """A drawer per simulation; they repeat as in `arm.build_fixtures`."""
-    variants = num_envs if engines is CpuEngine else min(num_envs, VARIANTS)
-    cfgs = drawer_cfgs(variants, seed)
-    return fixtures_of(list(islice(cycle(cfgs), num_envs)), threads, engines)
-
-
-def drawer_cfgs(num_envs: int, seed: int) -> list[DrawerCfg]:
-    """Each catalogue object in turn, every one in a drawer of its own height, load and resistance."""
-    rng = torch.Generator().manual_seed(seed)
-
-    def draw(low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand(1, generator=rng, device="cpu"))
-
-    return [
-        DrawerCfg(
-            name,
-            height=draw(0.46, 0.54),
-            size_scale=draw(0.92, 1.08),
-            mass_scale=draw(0.7, 1.3),
-            friction=draw(0.7, 1.1),
-            load=draw(0.0, 1.5),
-            damping=draw(5.0, 14.0),
-            drag=draw(1.0, 4.0),
-        )
-        for name in islice(cycle(catalogue.objects()), num_envs)
-    ]
-
-
-def _place(models: Sequence[mujoco.MjModel], goal: DrawerGoal) -> tuple[torch.Tensor, torch.Tensor]:
-    """The usable floor's middle when shut (N, 3), and the stand before it (N, 3) x, y, yaw."""
-    floors = []
-    for model in models:
-        data = mujoco.MjData(model)
-        mujoco.mj_kinematics(model, data)
-        floors.append(data.site(f"place/{DRAWER}").xpos.copy())
-    floor = torch.tensor(np.array(floors), dtype=torch.float32)
-    stand = floor[:, :2] + goal.slide * (goal.travel + STAND)[:, None]
-    yaw = torch.atan2(-goal.slide[:, 1], -goal.slide[:, 0])
-    return floor, torch.cat([stand, yaw[:, None]], -1)

@@ -18,7 +18,8 @@ from torch.overrides import TorchFunctionMode
 
 from embodied.tasks import arm
 from embodied.tasks.arm import arm_postures, build_fixtures
-from embodied.tasks.drawer import OpenTask, drawer_cfgs
+from embodied.tasks.drawer import OpenTask
+from embodied.tasks.drawer_starts import drawer_cfgs
 from embodied.tasks.handoff import Grasps
 from embodied.tasks.navigate import NavigateTask
 from embodied.tasks.pick import PickTask
