@@ -80,6 +80,10 @@ class TrainCfg:
     """MuJoCo's own physics, which runs on the CPU, or MuJoCo Warp on the device."""
     num_envs: int = 0
     """Simulations; 0 takes the preset's number."""
+    threads: int = 0
+    """Of the physics on the CPU; 0 takes one a core. It changes nothing but the time."""
+    jobs: int = 0
+    """Families that 'all' trains at a time; 0 takes one a core, and one on a GPU."""
     weights: Path | None = None
     """Make a skill of this Stable-Baselines3 PPO file in place of training one."""
     trust_pickle: bool = False
@@ -105,7 +109,8 @@ def run(cfg: TrainCfg) -> int:
         return 0
     cli.check_range("seed", cfg.seed, *cli.SEEDS)
     cli.check_range("steps", cfg.steps, 0)
-    cli.check_range("num-envs", cfg.num_envs, 0)
+    for flag in ("num_envs", "threads", "jobs"):
+        cli.check_range(flag.replace("_", "-"), getattr(cfg, flag), 0)
     cli.check_range("learning-rate", cfg.learning_rate, 0)
     if cfg.reward is not None:
         from embodied.train_reward import train_reward
@@ -160,7 +165,8 @@ def settings_of(cfg: TrainCfg) -> dict[str, Any]:
     """
     on_gpu = cfg.device.startswith("cuda")
     name = "cuda" if on_gpu and cfg.preset == "cpu" else cfg.preset
-    given = {"device": cfg.device, "steps": cfg.steps, "num_envs": cfg.num_envs}
+    names = ("device", "steps", "num_envs", "threads")
+    given = {key: getattr(cfg, key) for key in names}
     settings = PRESETS[name] | {key: value for key, value in given.items() if value}
     if cfg.engine != "preset" or on_gpu:
         settings["engine"] = "warp" if cfg.engine == "preset" else cfg.engine

@@ -1,7 +1,8 @@
-"""``python -m embodied.train all``: every skill family in turn, in one run folder.
+"""``python -m embodied.train all``: every skill family, in one run folder.
 
-Families come after those that their starts are made with. The same command goes on where it was
-killed: finished families are left alone, the unfinished one continues from its last checkpoint.
+Families come after those that their starts are made with; --jobs of them are trained at a time. The same
+command goes on where it was killed: finished families are left alone, unfinished ones continue from their
+last checkpoints.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embodied import outputs, train
+from embodied import outputs, train, train_jobs
 from embodied.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,11 +35,20 @@ def train_all(cfg: train.TrainCfg) -> int:
     config = {"family": "all", "preset": cfg.preset, "seed": cfg.seed, "steps": cfg.steps}
     config |= train.chosen(cfg) | {"randomise": cfg.randomise}
     folder = train.run_folder(cfg, config)
-    names = order({name: family.needs for name, family in families.items()})
+    needs = {name: family.needs for name, family in families.items()}
+    names = order(needs)
+    todo = {}
     for name in names:
-        pick = folder / "pick" / "skill" if "pick" in families[name].needs else None
-        one = dataclasses.replace(cfg, family=name, out=folder / name, pick=pick, fresh=False)
-        train.run(one)
+        pick = folder / "pick" / "skill" if "pick" in needs[name] else None
+        if not train.finished(folder / name):
+            todo[name] = dataclasses.replace(
+                cfg, family=name, out=folder / name, pick=pick, fresh=False
+            )
+    if (jobs := train_jobs.jobs_of(cfg)) > 1:
+        train_jobs.side_by_side(todo, needs, jobs)
+    else:
+        for one in todo.values():
+            train.run(one)
     rows = [row(read_card(folder / name / "skill")) for name in names]
     outputs.write_json(folder / train.TABLE, rows)
     _show(rows, folder)
