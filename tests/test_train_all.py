@@ -34,7 +34,7 @@ def test_goes_on_where_it_was_killed_and_ends_with_a_table(
         return 0
 
     monkeypatch.setattr(train, "_train", trains)
-    argv = ["all", "--preset", "smoke", "--out", str(tmp_path)]
+    argv = ["all", "--preset", "smoke", "--jobs", "1", "--out", str(tmp_path)]
     assert train.main(argv) == 0
     assert sorted(trained, key=str) == [("close", None), ("place", tmp_path / "pick/skill")]
     rows = json.loads((tmp_path / "results.json").read_text())
