@@ -84,6 +84,36 @@ def new_run_folder(
     raise EnvironmentFault(f"{day} holds a thousand runs named {name}; remove some.")
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold a run folder that is gone on with: two processes would write over each other.
+
+    The hold ends with the process, however that ends. Where files cannot be locked there is none.
+
+    Raises:
+        UsageError: another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"Another process is at work in {folder}; wait for it, or begin anew with --fresh or "
+                "another --out."
+            ) from None
+        except OSError:  # some network file systems have no locks
+            pass
+        yield
+    finally:
+        os.close(held)
+
+
 def _make_writable(folder: Path, *, exist_ok: bool) -> None:
     """Create `folder` and prove that a file can be written in it."""
     try:

@@ -154,7 +154,8 @@ def _train_skill(cfg: TrainCfg) -> int:
     if finished(folder):
         print("this training is finished; give --out another folder to train anew")
         return 0
-    return _train(cfg, settings, folder)
+    with outputs.alone_in(folder):
+        return _train(cfg, settings, folder)
 
 
 def settings_of(cfg: TrainCfg) -> dict[str, Any]:

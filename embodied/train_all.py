@@ -44,11 +44,12 @@ def train_all(cfg: train.TrainCfg) -> int:
             todo[name] = dataclasses.replace(
                 cfg, family=name, out=folder / name, pick=pick, fresh=False
             )
-    if (jobs := train_jobs.jobs_of(cfg)) > 1:
-        train_jobs.side_by_side(todo, needs, jobs)
-    else:
-        for one in todo.values():
-            train.run(one)
+    with outputs.alone_in(folder):
+        if (jobs := train_jobs.jobs_of(cfg)) > 1:
+            train_jobs.side_by_side(todo, needs, jobs)
+        else:
+            for one in todo.values():
+                train.run(one)
     rows = [row(read_card(folder / name / "skill")) for name in names]
     outputs.write_json(folder / train.TABLE, rows)
     _show(rows, folder)

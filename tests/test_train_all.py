@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from embodied import train
+from embodied import outputs, train
 from embodied.tasks import registry
 from embodied.train_all import order
 from policies.library import SHIPPED
@@ -53,3 +53,15 @@ def test_a_pick_for_all_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     assert train.main(["all", "--pick", str(SHIPPED / "pick"), "--out", str(tmp_path / "o")]) == 2
     assert "trains its own pick" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_two_at_once_in_one_folder_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["navigate", "--preset", "smoke", "--out", str(tmp_path)]
+    with outputs.alone_in(tmp_path):
+        assert train.main(argv) == 2
+    assert "Another process is at work" in capsys.readouterr().err
+    assert not (tmp_path / "checkpoints").exists()
+    with outputs.alone_in(tmp_path):  # the refused one holds nothing
+        pass
