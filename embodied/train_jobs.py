@@ -1,8 +1,8 @@
-"""Families trained side by side: one process each, with its share of the cores, and one screen.
+"""Families trained side by side: one process each, and one screen.
 
 A training is one Python process that drives a pool of physics threads; what it does between two steps
-keeps one core busy however many there are. So several trainings at a time use a machine's cores better
-than one after the other, and what they learn is the same.
+keeps one core busy however many there are. Other trainings fill those gaps, behind the longest chain of
+families that need each other, which decides when all are done. What they learn is the same.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ LOG = "log.txt"
 MOST = 4
 """More families than this are never ready at a time."""
 _PAUSE, _TAIL = 0.5, 15
+_BEHIND = 10  # niceness
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -37,7 +38,8 @@ def jobs_of(cfg: TrainCfg) -> int:
     if cfg.jobs:
         return cfg.jobs
     on_gpu = cfg.preset == "cuda" or cfg.device.startswith("cuda")
-    return 1 if on_gpu else min(os.cpu_count() or 1, MOST)
+    alone = on_gpu or os.name != "posix"  # Windows has no way to end orphans
+    return 1 if alone else min(os.cpu_count() or 1, MOST)
 
 
 def side_by_side(
@@ -56,14 +58,13 @@ def side_by_side(
     """
     order = TopologicalSorter({n: [m for m in needs[n] if m in todo] for n in todo})
     order.prepare()
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    waiting: list[str] = []
+    first, waiting = longest_chain(todo, needs), list[str]()
     with _stopped_at_the_end() as running, _screen(todo) as shown:
         while order.is_active():
             waiting += order.get_ready()
             while waiting and len(running) < jobs:
                 name = waiting.pop(0)
-                running[name] = _start(todo[name], threads)
+                running[name] = _start(todo[name], 0 if name in first else _BEHIND)
             time.sleep(_PAUSE)
             for name, process in list(running.items()):
                 shown(name)
@@ -78,14 +79,39 @@ def _folder(cfg: TrainCfg) -> Path:
     return cfg.out
 
 
-def _start(cfg: TrainCfg, threads: int) -> subprocess.Popen[bytes]:
-    words = shlex.split(command_of(cfg))[1:]
-    folder = _folder(cfg)
+def longest_chain(todo: Mapping[str, TrainCfg], needs: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """The families of todo, each needing the one before, whose trainings take the most steps."""
+    chains: dict[str, tuple[int, set[str]]] = {}
+    for name in TopologicalSorter(needs).static_order():
+        steps = steps_of(todo[name]) if name in todo else 0
+        before, chain = max(
+            (chains[n] for n in needs[name]), key=lambda c: c[0], default=(0, set())
+        )
+        chains[name] = (before + steps, chain | ({name} & todo.keys()))
+    return max(chains.values(), key=lambda c: c[0])[1]
+
+
+def steps_of(cfg: TrainCfg) -> int:
+    """Environment steps that a family is trained for."""
+    from embodied.tasks import registry
+
+    return settings_of(cfg).get("steps") or registry.family(cfg.family).steps
+
+
+def _start(cfg: TrainCfg, niceness: int) -> subprocess.Popen[bytes]:
+    folder, words = _folder(cfg), shlex.split(command_of(cfg))[1:]
+    if cfg.threads:
+        words += ["--threads", str(cfg.threads)]
+
+    def prepared() -> None:
+        _die_with_parent()
+        os.nice(niceness)
+
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOG).open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, *words, "--out", str(folder), "--threads", str(threads)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent,
+            [sys.executable, *words, "--out", str(folder)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=prepared,
         )  # fmt: skip
 
 
@@ -147,19 +173,12 @@ def _screen(todo: Mapping[str, TrainCfg]) -> Iterator[Any]:
     """A bar for every training; yields what is to be called to look at one anew."""
     from rich import progress as rich
 
-    from embodied.tasks import registry
-
     columns = (
         rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn(),
         rich.TimeRemainingColumn(),
     )  # fmt: skip
     with rich.Progress(*columns) as bar:
-        tasks = {
-            name: bar.add_task(
-                name, total=settings_of(cfg).get("steps") or registry.family(name).steps
-            )
-            for name, cfg in todo.items()
-        }
+        tasks = {name: bar.add_task(name, total=steps_of(cfg)) for name, cfg in todo.items()}
         files = {name: _Follow(_folder(cfg) / "metrics.jsonl") for name, cfg in todo.items()}
 
         def shown(name: str) -> None:

@@ -23,14 +23,14 @@ from embodied.train import TrainCfg
 
 NEEDS = {"navigate": (), "pick": (), "place": ("pick",), "open": ()}
 SCRIPT = """
-import json, sys, time
+import json, os, sys, time
 from pathlib import Path
 given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 folder = Path(given["--out"])
 name, notes = folder.name, folder.parent / "notes.jsonl"
 def note(what):
     with notes.open("a") as file:
-        file.write(json.dumps([name, what, given["--threads"]]) + "\\n")
+        file.write(json.dumps([name, what, os.nice(0)]) + "\\n")
 note("begins")
 (folder / "metrics.jsonl").write_text('{"steps": 5, "success": 0.5, "length": 7.0}\\n')
 try:
@@ -50,8 +50,12 @@ def todo(folder: Path, *names: str) -> dict[str, TrainCfg]:
 
 
 def noted(folder: Path) -> list[tuple[str, str]]:
+    return [(name, what) for name, what, _ in notes(folder)]
+
+
+def notes(folder: Path) -> list[tuple[str, str, int]]:
     lines = (folder / "notes.jsonl").read_text(encoding="utf-8").splitlines()
-    return [(name, what) for name, what, _ in map(json.loads, lines)]
+    return [(name, what, nice) for name, what, nice in map(json.loads, lines)]
 
 
 @pytest.fixture
@@ -66,10 +70,12 @@ def test_each_begins_when_what_it_needs_is_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train_jobs.side_by_side(todo(tmp_path, "navigate", "place", "pick"), NEEDS, 2)
-    notes = noted(tmp_path)
-    assert {name for name, _ in notes[:2]} == {"navigate", "pick"}, "side by side"
-    assert notes.index(("place", "begins")) > notes.index(("pick", "ends"))
-    assert notes[-1] == ("place", "ends")
+    found = noted(tmp_path)
+    assert {name for name, _ in found[:2]} == {"navigate", "pick"}, "side by side"
+    assert found.index(("place", "begins")) > found.index(("pick", "ends"))
+    assert found[-1] == ("place", "ends")
+    behind = {name: nice - os.nice(0) for name, _, nice in notes(tmp_path)}
+    assert behind == {"navigate": 10, "pick": 0, "place": 0}, "the longest chain comes first"
     assert "success  50.0%" in capsys.readouterr().out
 
 
