@@ -100,14 +100,13 @@ def _place(task: Any) -> View:
 
 def _drawer(task: Any) -> View:
     state, goal = task.state, task.goal
-    speed = (state.drawer - task._last) / drawer.CONTROL_DT
     inside = (drawer.inside(state, goal) | ~goal.kept).all(-1)
     return {
         **_robot(task),
         "handle_position": to_base(state.base_pose, drawer.handle_now(state, goal)),
         "handle_yaw_error": drawer.yaw_error(state, goal)[:, None],
         "drawer_error": drawer.missing(state, goal).clamp_min(0)[:, None],
-        "drawer_speed": speed[:, None],
+        "drawer_speed": task.speed[:, None],
         "contents_inside": inside.float()[:, None],
     }
 

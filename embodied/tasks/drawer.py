@@ -27,6 +27,7 @@ from embodied.tasks.drawer_starts import (
     drawer_fixtures,
     extension,
     places,
+    postures_across,
     stand_before,
 )
 from embodied.tasks.randomise import NONE, RandomiseCfg, Randomiser
@@ -219,10 +220,11 @@ class DrawerTask:
         self.goal = DrawerGoal.read(fixed.models, self.wants_open)
         self.goal.kept[:, 0] = True
         self.floor, self.stand = places(fixed.models, self.goal.slide, self.goal.travel)
-        self._speed, self._before = torch.zeros(num_envs), torch.zeros(num_envs)
+        self.speed, self._before = torch.zeros(num_envs), torch.zeros(num_envs)
         """(N,) of the drawers, now and a control step earlier [m/s]."""
         self._standing = torch.ones(num_envs)
         self._action = torch.zeros(num_envs, ARM_ACTIONS)
+        self._postures = postures_across()
         self.state = self.reader.read()
 
     def reset(self, mask: torch.Tensor, rng: torch.Generator) -> None:
@@ -237,7 +239,9 @@ class DrawerTask:
         made = extension(easy, self.easy, rng)
         out = (made if self.wants_open else 1 - made) * goal.travel[index]
         usual = stand_before(self.stand[index], rng)
-        about, gripping, opening = about_handle(usual, goal.handle[index], slide, out, unit[1], rng)
+        about, gripping, opening = about_handle(
+            usual, goal.handle[index], slide, out, unit[1], self._postures, rng
+        )
         near = easy & about.easy
         start = usual.where(near, about)
         gripping, opening = near & gripping, torch.where(near, opening, FINGER_OPEN)
@@ -250,7 +254,7 @@ class DrawerTask:
         self.engine.forward(mask)
         self.state = self.reader.read()
         rows.put(self._standing, self._upness()[index])
-        self._speed = torch.where(mask, 0.0, self._speed)
+        self.speed = torch.where(mask, 0.0, self.speed)
 
     def observe(self) -> torch.Tensor:
         """See `Task.observe`."""
@@ -262,12 +266,12 @@ class DrawerTask:
         self.control.move_arm(self.random.delay(action), self.state)
         self.control.advance()
         self.state = self.reader.read()
-        self._before, self._speed = self._speed, (self.state.drawer - last) / CONTROL_DT
+        self._before, self.speed = self.speed, (self.state.drawer - last) / CONTROL_DT
 
     def rewards(self) -> Mapping[str, torch.Tensor]:
         """See `Task.rewards`."""
         toppled = (self._standing - self._upness()).abs()
-        return terms(self.state, self.goal, self._action, self._speed, self._before, toppled)
+        return terms(self.state, self.goal, self._action, self.speed, self._before, toppled)
 
     def _upness(self) -> torch.Tensor:
         """(N,) how upright the object is; 1 for those that have no top."""

@@ -29,6 +29,7 @@ from embodied.world.engine import CpuEngine, Engines
 from embodied.world.grasp import STAND
 from embodied.world.scene import DRAWER, DrawerCfg, lies_in_drawer
 from embodied.world.state import rotate, to_base
+from embodied.world.tensors import constant
 
 BAR = 0.011  # m, half the handle's thickness
 FRONT = 0.07  # m from the handle to the middle of the drawer's front
@@ -56,9 +57,16 @@ def stand_before(stand: torch.Tensor, rng: torch.Generator) -> Start:
     return rest_start(base, rng)
 
 
+def postures_across() -> tuple[torch.Tensor, torch.Tensor]:
+    """`arm_postures` whose gripper is turned about across the handle; made once, for it waits for a GPU."""
+    poses, joints = arm_postures()
+    across = poses[:, 3].abs() > _ACROSS
+    return poses[across], joints[across]
+
+
 def about_handle(
     usual: Start, handle: torch.Tensor, slide: torch.Tensor, out: torch.Tensor, kind: torch.Tensor,
-    rng: torch.Generator,
+    postures: tuple[torch.Tensor, torch.Tensor], rng: torch.Generator,
 ) -> tuple[Start, torch.Tensor, torch.Tensor]:  # fmt: skip
     """Starts with the gripper about the handle, the base not far from the usual one.
 
@@ -66,6 +74,7 @@ def about_handle(
         handle: (M, 3) of the shut drawers, world. slide: (M, 2) in which they open.
         out: (M,) how far they are out [m].
         kind: (M,) in [0, 1), which of `_GRIPPING` and its neighbours.
+        postures: of `postures_across`.
 
     Returns:
         Starts, `easy` where the posture fits; (M,) bool: the handle is in the grip; (M,) the fingers'
@@ -78,10 +87,8 @@ def about_handle(
     spot = handle.clone()
     spot[:, :2] += slide * (out + offset[:, 0])[:, None] + side * offset[:, 1:2]
     spot[:, 2] += offset[:, 2]
-    poses, joints = arm_postures()
-    across = poses[:, 3].abs() > _ACROSS
-    poses, joints = poses[across], joints[across]
-    weights = torch.tensor([1.0, 1.0, 4.0])  # the base can make up for what x and y are off
+    poses, joints = postures
+    weights = constant((1.0, 1.0, 4.0))  # the base can make up for what x and y are off
     nearest = torch.cdist(to_base(usual.base, spot) * weights, poses[:, :3] * weights).argmin(-1)
     tcp = poses[nearest]
     higher = tcp[:, 2] - spot[:, 2]

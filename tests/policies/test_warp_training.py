@@ -34,8 +34,11 @@ def test_the_same_actions_lead_to_the_same_observations(family: str) -> None:
         seen = [env.step_tensors(actions) for env in both]
         assert torch.equal(seen[0][2], seen[1][2])
     (obs, reward, _), (other, also, _) = seen
-    # contacts are found at other points; features are scaled by up to 30: about a millimetre
-    assert (obs - other).abs().max() < 0.05
+    # contacts are found at other points; features are scaled by up to 30, how far a drawer is from shut
+    # by 100: about a millimetre
+    apart = (obs - other).abs()
+    assert apart.max() < 0.1
+    assert (apart > 0.05).sum() <= N, "one column at most"
     assert torch.allclose(reward, also, atol=0.02)
 
 
