@@ -73,10 +73,10 @@ def test_a_grasp_and_lift_ends_where_the_cpu_engine_ends_it(models, warp: WarpEn
     gap = (here - there).abs()
     spheres = torch.tensor([cfg.object in ("apple", "orange") for cfg in CFGS])
     assert gap[spheres].max() < 1e-4
-    # the two engines find other contact points on cylinders and boxes: they settle in the gripper
-    # half a degree and a few millimetres apart, by how the policy takes hold
-    assert gap[~spheres, :12].max() < 5e-4
-    assert gap[~spheres, 12:15].max() < 5e-3
+    assert gap[:, :10].max() < 1e-4, "base and arm"
+    # the two engines find other contact points on cylinders and boxes: they settle in the gripper, and
+    # the fingers about them, half a degree and a few millimetres apart, by how the policy takes hold
+    assert gap[~spheres, 10:15].max() < 5e-3
     assert gap[~spheres].max() < 1e-2
 
 
