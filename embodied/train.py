@@ -97,7 +97,8 @@ class TrainCfg:
     algo: Literal["", "ppo", "sac", "sac-her", "tqc", "tqc-her"] = ""
     """Of Stable-Baselines3; PPO for our skills, sac-her for a task of gymnasium-robotics."""
     randomise: bool = True
-    """Vary physics, senses and latency from episode to episode, so that the skill bears more."""
+    """Vary physics, senses and latency from episode to episode where a skill bears more for it (all but
+    navigate)."""
 
 
 def run(cfg: TrainCfg) -> int:
@@ -133,6 +134,7 @@ def run(cfg: TrainCfg) -> int:
 
 def _train_skill(cfg: TrainCfg) -> int:
     """Trains one family, or goes on with that, unless it is finished."""
+    from embodied.tasks import registry
     from embodied.tasks.randomise import NONE, RandomiseCfg
     from policies.library import SHIPPED
     from policies.trainer import TrainerCfg
@@ -141,10 +143,11 @@ def _train_skill(cfg: TrainCfg) -> int:
         raise UsageError(
             f"Opening {cfg.weights} runs code that it holds; add --trust-pickle if you trust it."
         )
+    spec = registry.family(cfg.family)
     settings = TrainerCfg(
         cfg.family,
         seed=cfg.seed,
-        randomise=RandomiseCfg() if cfg.randomise else NONE,
+        randomise=RandomiseCfg() if cfg.randomise and spec.randomised else NONE,
         skills={"pick": cfg.pick or SHIPPED / "pick"},
         finetune=cfg.finetune,
         learning_rate=cfg.learning_rate,
