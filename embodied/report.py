@@ -14,18 +14,16 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import jinja2
 import tyro
 from markupsafe import Markup
 
 from embodied import cli
 from embodied.errors import UsageError
 from embodied.outputs import write_text
-from embodied.text import printable
+from embodied.pages import page, source
 from embodied.trace import Event, load_trace
 
 Kind = TypeVar("Kind", list, dict)
@@ -74,20 +72,14 @@ def render_report(folder: str | Path) -> Path:
 
 def _page(folder: Path, events: Sequence[Event]) -> str:
     """Return the page for the events of `folder`."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
-    )  # fmt: skip
-    environment.filters["seconds"] = lambda value: f"{value:.1f} s"
-    sources = files("embodied") / "templates"
-    script = (sources / "report.js").read_text(encoding="utf-8")
-    return environment.from_string((sources / TEMPLATE).read_text(encoding="utf-8")).render(
+    script = source("report.js")
+    return page(
+        TEMPLATE,
         **view(events),
         video=next((name for name in VIDEOS if (folder / name).is_file()), None),
         command=_read(folder / "command.txt", str.strip, ""),
         config=_read(folder / "config.yaml", str.strip, ""),
         system=_read(folder / "system.json", _pretty_json, ""),
-        style=Markup((sources / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
 from embodied.outputs import write_text
-from embodied.text import printable
+from embodied.pages import page
 from policies.skill import SkillCard, read_card
 
 WIDTH, HEIGHT = 400, 240  # of a plot's area, SVG units
@@ -32,15 +28,8 @@ def render_training(folder: Path, card: SkillCard | None = None) -> Path:
         EnvironmentFault: the page cannot be written.
     """
     card = card or read_card(folder / "skill")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
-    )  # fmt: skip
-    templates = files("embodied") / "templates"
-    page = environment.from_string((templates / "training.html.j2").read_text(encoding="utf-8"))
     path = folder / "report.html"
-    style = Markup((templates / "report.css").read_text(encoding="utf-8"))
-    write_text(path, page.render(**view(card, _metrics(folder)), style=style))
+    write_text(path, page("training.html.j2", **view(card, _metrics(folder))))
     return path
 
 

@@ -10,16 +10,13 @@ import difflib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
-from markupsafe import Markup
 
 from embodied.outputs import write_text
-from embodied.text import printable
+from embodied.pages import page
 from planners.rewards.ledger import Ledger
 from planners.rewards.program import Program
 from planners.rewards.stats import bootstrap
@@ -36,18 +33,12 @@ def render(folder: Path) -> Path:
     """
     ledger = Ledger(folder / "ledger.sqlite")
     summary = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
-    )  # fmt: skip
-    templates = files("embodied") / "templates"
-    page = environment.from_string((templates / "eureka.html.j2").read_text(encoding="utf-8"))
-    text = page.render(
+    text = page(
+        "eureka.html.j2",
         **view(ledger.entries(), summary),
         command=_read(folder / "command.txt"),
         system=_read(folder / "system.json"),
         folder=shlex.quote(str(folder)),
-        style=Markup((templates / "report.css").read_text(encoding="utf-8")),
     )
     ledger.close()
     path = folder / "report.html"
