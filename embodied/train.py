@@ -202,7 +202,9 @@ def run_folder(cfg: TrainCfg, config: dict[str, object]) -> Path:
 
 def finished(folder: Path) -> bool:
     """Whether a run folder holds a whole skill, or the table of all of them."""
-    return any((folder / name).exists() for name in ("skill/affordance.safetensors", TABLE))
+    from policies.skill import is_whole
+
+    return (folder / TABLE).exists() or is_whole(folder / "skill")
 
 
 def _config(cfg: TrainCfg, settings: TrainerCfg) -> dict[str, object]:

@@ -31,6 +31,8 @@ def train_all(cfg: train.TrainCfg) -> int:
 
     if cfg.pick is not None:
         raise UsageError("'all' trains its own pick; leave --pick out.")
+    if cfg.finetune is not None or cfg.weights is not None:
+        raise UsageError("--finetune and --weights are of one family; name it in place of 'all'.")
     families = registry.families()
     config = {"family": "all", "preset": cfg.preset, "seed": cfg.seed, "steps": cfg.steps}
     config |= train.chosen(cfg) | {"randomise": cfg.randomise}

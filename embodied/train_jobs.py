@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from embodied.errors import EmbodiedError
+from embodied.outputs import usable_cores
 from embodied.train import TrainCfg, command_of, settings_of
 
 LOG = "log.txt"
@@ -39,7 +40,7 @@ def jobs_of(cfg: TrainCfg) -> int:
         return cfg.jobs
     on_gpu = cfg.preset == "cuda" or cfg.device.startswith("cuda")
     alone = on_gpu or os.name != "posix"  # Windows has no way to end orphans
-    return 1 if alone else min(os.cpu_count() or 1, MOST)
+    return 1 if alone else min(usable_cores(), MOST)
 
 
 def side_by_side(
@@ -161,6 +162,8 @@ class _Follow:
         if not self.path.exists():
             return None
         with self.path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) < self.read:  # begun anew from an earlier checkpoint
+                self.read = 0
             file.seek(self.read)
             text = file.read()
         whole = text[: text.rfind(b"\n") + 1]
@@ -169,7 +172,7 @@ class _Follow:
 
 
 @contextmanager
-def _screen(todo: Mapping[str, TrainCfg]) -> Iterator[Any]:
+def _screen(todo: Mapping[str, TrainCfg]) -> Iterator[Callable[[str], None]]:
     """A bar for every training; yields what is to be called to look at one anew."""
     from rich import progress as rich
 

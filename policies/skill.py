@@ -151,6 +151,20 @@ def load_checked(folder: Path, card: SkillCard, name: str) -> dict[str, torch.Te
         raise UsageError(f"{path} is not a safetensors file: {error}") from error
 
 
+def is_whole(folder: Path) -> bool:
+    """Whether a folder holds a skill with its success head, both as its card says. Writing one may have
+    been cut short."""
+    if not (folder / CARD).is_file():
+        return False
+    try:
+        card = read_card(folder)
+        for name in (POLICY, AFFORDANCE):
+            load_checked(folder, card, name)
+    except UsageError:
+        return False
+    return True
+
+
 def mean_network(obs_dim: int, hidden: list[int], act_dim: int) -> nn.Sequential:
     """The policy's mean as a plain network: linear layers with ELU between them."""
     sizes = [obs_dim, *hidden]

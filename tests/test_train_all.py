@@ -65,3 +65,23 @@ def test_two_at_once_in_one_folder_are_refused(
     assert not (tmp_path / "checkpoints").exists()
     with outputs.alone_in(tmp_path):  # the refused one holds nothing
         pass
+
+
+def test_a_skill_that_was_cut_short_is_not_taken_for_finished(tmp_path: Path) -> None:
+    skill = shutil.copytree(SHIPPED / "pick", tmp_path / "skill")
+    assert train.finished(tmp_path)
+    whole = (skill / "affordance.safetensors").read_bytes()
+    (skill / "affordance.safetensors").write_bytes(whole[: len(whole) // 2])
+    assert not train.finished(tmp_path)
+    (skill / "affordance.safetensors").unlink()
+    assert not train.finished(tmp_path)
+
+
+@pytest.mark.parametrize("flag", ["--finetune", "--weights"])
+def test_one_policy_for_all_families_is_refused(
+    flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["all", flag, str(SHIPPED / "pick"), "--out", str(tmp_path / "o")]
+    assert train.main(argv) == 2
+    assert "of one family" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
