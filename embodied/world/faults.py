@@ -28,11 +28,13 @@ from embodied.world.scene import SUBSTEPS
 HUGE = 1e10
 """MuJoCo's own limit of what counts as a state."""
 _STATE = ("qpos", "qvel", "qacc_warmstart")
+_ACTING = ("ctrl", "xfrc_applied")
+"""What acts during the step, set within it: controls, and pushes of a randomised training."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """The control step in which a simulation broke: its model, the state before it, the controls."""
+    """The control step in which a simulation broke: its model, the state before it, what acted on it."""
 
     row: int
     model: mujoco.MjModel
@@ -54,8 +56,7 @@ class Watch:
     def __init__(self, engine: BatchEngine) -> None:
         self._engine = engine
         self._before = {name: engine.field(name).clone() for name in _STATE}
-        fields = {**self._before, "ctrl": engine.field("ctrl")}
-        self._first = {name: torch.zeros_like(value[0]) for name, value in fields.items()}
+        self._first = {name: torch.zeros_like(value[0]) for name, value in self._fields().items()}
         self._row = torch.full((), -1, dtype=torch.long, device=engine.device)
 
     def begin(self) -> None:
@@ -70,7 +71,7 @@ class Watch:
 
     def fault(self, row: int) -> Fault:
         """What happened to a simulation in the last step; ask before it is reset."""
-        before = {name: value[row].double().numpy() for name, value in self._fields().items()}
+        before = {n: value[row].double().numpy().copy() for n, value in self._fields().items()}
         return Fault(row, self._engine.variant(row), before)
 
     def keep(self, broken: torch.Tensor) -> None:
@@ -92,7 +93,7 @@ class Watch:
         return Fault(row, self._engine.variant(row), before)
 
     def _fields(self) -> dict[str, torch.Tensor]:
-        return {**self._before, "ctrl": self._engine.field("ctrl")}
+        return {**self._before, **{name: self._engine.field(name) for name in _ACTING}}
 
 
 def load(path: Path) -> Fault:
@@ -103,7 +104,7 @@ def load(path: Path) -> Fault:
     """
     try:
         with np.load(path, allow_pickle=False) as held:
-            before = {name: held[name] for name in (*_STATE, "ctrl")}
+            before = {name: held[name] for name in (*_STATE, *_ACTING)}
             row, image = int(held["row"]), held["model"].tobytes()
         with tempfile.NamedTemporaryFile(suffix=".mjb") as file:
             Path(file.name).write_bytes(image)

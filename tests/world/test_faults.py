@@ -76,3 +76,16 @@ def test_what_breaks_on_a_gpu_is_kept_there_until_asked_for() -> None:
     assert fault is not None and fault.row == BAD  # the first
     assert (fault.before["qpos"] == watch.fault(BAD).before["qpos"]).all()
     assert watch.kept() is None
+
+
+def test_a_push_that_breaks_a_simulation_is_kept_with_it() -> None:
+    env, _, _ = run(1)
+    told: list[Fault] = []
+    env.on_fault = told.append
+    body = env.task.engine.model.body("object").id  # type: ignore[attr-defined]
+    env.task.engine.field("xfrc_applied")[BAD, body, 0] = 1e14  # type: ignore[attr-defined]
+    env.step_tensors(torch.zeros(N, 5))
+    (fault,) = told
+    assert fault.row == BAD and faults.replay(fault) is not None
+    fault.before["xfrc_applied"][:] = 0
+    assert faults.replay(fault) is None, "it was the push"
