@@ -211,20 +211,24 @@ def _config(cfg: TrainCfg, settings: TrainerCfg) -> dict[str, object]:
     """What makes two trainings the same: only these go on from each other's checkpoints.
 
     Raises:
-        UsageError: no such family, or a skill that its starts need is none.
+        UsageError: no such family, or a skill that it begins with is none, or one of another.
     """
     from embodied.tasks import registry
-    from policies.skill import POLICY, read_card
+    from policies.library import load_skill
+    from policies.skill import POLICY
     from policies.trainer import needed
 
     steps = settings.steps or registry.family(cfg.family).steps
-    used = {
-        name: read_card(folder).sha256[POLICY][:16] for name, folder in needed(settings).items()
-    }
+    known = registry.families()
+
+    def held(name: str, folder: Path) -> str:
+        return load_skill(known[name], folder).card.sha256[POLICY][:16]
+
+    used = {name: held(name, folder) for name, folder in needed(settings).items()}
     config = {"family": cfg.family, "preset": cfg.preset, "seed": cfg.seed, "steps": steps, **used}
     config["randomise"] = dataclasses.asdict(settings.randomise)
     if cfg.finetune is not None:
-        config["finetune"] = read_card(cfg.finetune).sha256[POLICY][:16]
+        config["finetune"] = held(cfg.family, cfg.finetune)
     if cfg.weights is not None:
         config["weights"] = str(cfg.weights)
     return config | chosen(cfg)

@@ -40,7 +40,10 @@ def train_field(cfg: train.TrainCfg) -> int:
         print("this training is finished; give --out another folder to train anew")
         return 0
     console = Console()
-    with train.progress_bar(cfg.family, settings.budget, console) as progress:
+    with (
+        outputs.alone_in(folder),
+        train.progress_bar(cfg.family, settings.budget, console) as progress,
+    ):
         figure, minutes = field.train(
             settings, folder, progress, lambda text: console.print(text, highlight=False)
         )

@@ -25,17 +25,31 @@ def load_library(folders: Mapping[str, Path] | None = None) -> dict[str, Skill]:
     chosen = dict(folders or {})
     library = {}
     for family, spec in registry.families().items():
-        skill = Skill.load(chosen.get(family, SHIPPED / family))
-        if skill.card.family != family:
-            raise UsageError(
-                f"{skill.folder} holds a skill for {skill.card.family}, not for {family}; give it "
-                f"as --skills.{skill.card.family}, or leave --skills.{family} out to use the "
-                "shipped one."
-            )
-        check_layout(skill, spec)
+        skill = load_skill(spec, chosen.get(family, SHIPPED / family), "--skills.")
         Affordance.load(skill)  # what is damaged is refused before anything has begun
         library[family] = skill
     return library
+
+
+def load_skill(spec: Family, folder: Path, flag: str = "") -> Skill:
+    """A family's skill.
+
+    Args:
+        flag: what a family's name follows in the flags that such folders are given by, if in any.
+
+    Raises:
+        UsageError: the folder is no skill, or one of another family or version.
+    """
+    skill = Skill.load(folder)
+    held = skill.card.family
+    if held != spec.name:
+        cure = f"give it as {flag}{held}, or leave {flag}{spec.name} out to use the shipped one."
+        raise UsageError(
+            f"{skill.folder} holds a skill for {held}, not for {spec.name}; "
+            + (cure if flag else f"name a folder of {spec.name}.")
+        )
+    check_layout(skill, spec)
+    return skill
 
 
 def check_layout(skill: Skill, spec: Family) -> None:

@@ -96,3 +96,15 @@ def test_the_recorded_command_makes_the_same_skill() -> None:
     )
     cfg = TrainCfg("open", finetune=Path("policies/skills/open"), learning_rate=2e-4)
     assert command_of(cfg).endswith("--learning-rate 0.0002 --finetune policies/skills/open")
+
+
+@pytest.mark.parametrize("argv", [["place", "--pick"], ["pick", "--finetune"]])
+def test_a_skill_of_another_family_is_refused_before_anything_is_written(
+    argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = str(SHIPPED / "navigate")
+    assert train.main([*argv, wrong, "--out", str(tmp_path / "o")]) == 2
+    assert "holds a skill for navigate, not for pick; name a folder of pick." in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert not (tmp_path / "o").exists()

@@ -8,7 +8,6 @@ tensors are views of the pool's memory. A GPU engine fits behind the same method
 from __future__ import annotations
 
 import copy
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -19,6 +18,7 @@ import torch
 from mujoco import batch
 
 from embodied.errors import EmbodiedError
+from embodied.outputs import usable_cores
 
 
 class BatchOverflow(EmbodiedError):
@@ -76,7 +76,7 @@ class CpuEngine:
     Args:
         models: one model for all simulations, or one each, all with the same layout.
         nsim: number of simulations; models are dealt out in turn.
-        threads: of the pool; 0 takes one per CPU.
+        threads: of the pool; 0 takes one per core that this process may use.
         autoreset: let MuJoCo put a simulation whose state is no number to its default state; else it
             stays as it is, for `faults.Watch` to find.
     """
@@ -91,7 +91,7 @@ class CpuEngine:
         variants = [models] if isinstance(models, mujoco.MjModel) else list(models)
         for model in variants if not autoreset else ():
             model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
-        threads = min(threads or os.cpu_count() or 1, nsim)
+        threads = min(threads or usable_cores(), nsim)
         self.nsim, self.model, self.device = nsim, copy.copy(variants[0]), torch.device("cpu")
         if len(variants) > 1:  # the one thing that differs and cannot be given per simulation
             self.model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_MIDPHASE)
