@@ -44,6 +44,7 @@ class EngineElsewhere:
         self._fields = {
             name: torch.empty(N, size, device=ELSEWHERE) for name, size in sizes.items()
         }
+        self._fields["xfrc_applied"] = torch.empty(N, self.model.nbody, 6, device=ELSEWHERE)
 
     def field(self, name: str) -> torch.Tensor:
         return self._fields[name]
