@@ -135,13 +135,14 @@ def _check(name: str, code: int, folder: Path) -> None:
 
 @contextmanager
 def _stopped_at_the_end() -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """Trainings by family; those that still run are interrupted, as with Ctrl-C."""
+    """Trainings by family; those that still run are interrupted. Not by SIGINT, which what runs in the
+    background ignores."""
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         yield running
     finally:
         for process in running.values():
-            process.send_signal(signal.SIGINT)
+            process.terminate()
         for process in running.values():
             try:
                 process.wait(timeout=10)

@@ -33,14 +33,10 @@ def note(what):
         file.write(json.dumps([name, what, os.nice(0)]) + "\\n")
 note("begins")
 (folder / "metrics.jsonl").write_text('{"steps": 5, "success": 0.5, "length": 7.0}\\n')
-try:
-    if name == "open":
-        print("there is no such thing as an open")
-        sys.exit(4)
-    time.sleep(DURATION)
-except KeyboardInterrupt:
-    note("interrupted")
-    raise
+if name == "open":
+    print("there is no such thing as an open")
+    sys.exit(4)
+time.sleep(DURATION)
 note("ends")
 """
 
@@ -60,9 +56,13 @@ def notes(folder: Path) -> list[tuple[str, str, int]]:
 
 @pytest.fixture
 def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    line = shlex.join(["python", "-c", SCRIPT.replace("DURATION", "0.6")])
-    monkeypatch.setattr(train_jobs, "command_of", lambda cfg: line)
     monkeypatch.setattr(train_jobs, "_PAUSE", 0.05)
+    lasting(monkeypatch, 0.6)
+
+
+def lasting(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    line = shlex.join(["python", "-c", SCRIPT.replace("DURATION", str(seconds))])
+    monkeypatch.setattr(train_jobs, "command_of", lambda cfg: line)
 
 
 @pytest.mark.usefixtures("scripts")
@@ -93,7 +93,10 @@ def test_what_is_there_already_is_not_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("scripts")
-def test_one_that_fails_stops_the_others_and_says_why(tmp_path: Path) -> None:
+def test_one_that_fails_stops_the_others_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lasting(monkeypatch, 100)
     started = todo(tmp_path, "navigate", "open")
     with pytest.raises(EmbodiedError, match="no such thing as an open") as error:
         train_jobs.side_by_side(started, NEEDS, 2)
