@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -183,6 +184,13 @@ def settings_of(cfg: TrainCfg) -> dict[str, Any]:
     return settings
 
 
+def steps_of(cfg: TrainCfg) -> int:
+    """Environment steps that a family is trained for."""
+    from embodied.tasks import registry
+
+    return settings_of(cfg).get("steps") or registry.family(cfg.family).steps
+
+
 def run_folder(cfg: TrainCfg, config: dict[str, object]) -> Path:
     """The folder of the training that cfg asks for: its own unfinished one, or a new one.
 
@@ -218,7 +226,7 @@ def _config(cfg: TrainCfg, settings: TrainerCfg) -> dict[str, object]:
     from policies.skill import POLICY
     from policies.trainer import needed
 
-    steps = settings.steps or registry.family(cfg.family).steps
+    steps = steps_of(cfg)
     known = registry.families()
 
     def held(name: str, folder: Path) -> str:
@@ -288,8 +296,11 @@ def command_of(cfg: TrainCfg) -> str:
 
 
 @contextmanager
-def progress_bar(name: str, total: int, console: Console) -> Iterator[Progress]:
-    """Shows a training's progress; yields what is to be called with its steps and figures."""
+def progress_bars(
+    totals: Mapping[str, int], console: Console | None = None
+) -> Iterator[Callable[[str, int, Mapping[str, float]], None]]:
+    """Shows trainings' progress, by name and steps; yields what is to be called with a name, its steps and
+    figures."""
     from rich import progress as rich
 
     columns = (
@@ -297,23 +308,29 @@ def progress_bar(name: str, total: int, console: Console) -> Iterator[Progress]:
         rich.TimeRemainingColumn(),
     )  # fmt: skip
     with rich.Progress(*columns, console=console) as bar:
-        task = bar.add_task(name, total=total)
+        tasks = {name: bar.add_task(name, total=total) for name, total in totals.items()}
 
-        def progress(steps: int, figures: dict[str, float]) -> None:
+        def progress(name: str, steps: int, figures: Mapping[str, float]) -> None:
             text = f"{name}  success {figures['success']:6.1%}  length {figures['length']:5.1f}"
-            bar.update(task, completed=min(steps, total), description=text)
+            bar.update(tasks[name], completed=min(steps, totals[name]), description=text)
 
         yield progress
+
+
+@contextmanager
+def progress_bar(name: str, total: int, console: Console) -> Iterator[Progress]:
+    """`progress_bars` of one training; what it yields takes no name."""
+    with progress_bars({name: total}, console) as progress:
+        yield partial(progress, name)
 
 
 def _train(cfg: TrainCfg, settings: TrainerCfg, folder: Path) -> int:
     from rich.console import Console
 
-    from embodied.tasks import registry
     from policies.skill import describe
     from policies.trainer import adopt, train
 
-    total = settings.steps or registry.family(cfg.family).steps
+    total = steps_of(cfg)
     console = Console()
     with progress_bar(cfg.family, total, console) as progress:
 

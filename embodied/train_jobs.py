@@ -24,7 +24,7 @@ from typing import Any
 
 from embodied.errors import EmbodiedError
 from embodied.outputs import usable_cores
-from embodied.train import TrainCfg, command_of, settings_of
+from embodied.train import TrainCfg, command_of, progress_bars, steps_of
 
 LOG = "log.txt"
 MOST = 4
@@ -90,13 +90,6 @@ def longest_chain(todo: Mapping[str, TrainCfg], needs: Mapping[str, tuple[str, .
         )
         chains[name] = (before + steps, chain | ({name} & todo.keys()))
     return max(chains.values(), key=lambda c: c[0])[1]
-
-
-def steps_of(cfg: TrainCfg) -> int:
-    """Environment steps that a family is trained for."""
-    from embodied.tasks import registry
-
-    return settings_of(cfg).get("steps") or registry.family(cfg.family).steps
 
 
 def _start(cfg: TrainCfg, niceness: int) -> subprocess.Popen[bytes]:
@@ -175,24 +168,11 @@ class _Follow:
 @contextmanager
 def _screen(todo: Mapping[str, TrainCfg]) -> Iterator[Callable[[str], None]]:
     """A bar for every training; yields what is to be called to look at one anew."""
-    from rich import progress as rich
-
-    columns = (
-        rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn(),
-        rich.TimeRemainingColumn(),
-    )  # fmt: skip
-    with rich.Progress(*columns) as bar:
-        tasks = {name: bar.add_task(name, total=steps_of(cfg)) for name, cfg in todo.items()}
+    with progress_bars({name: steps_of(cfg) for name, cfg in todo.items()}) as progress:
         files = {name: _Follow(_folder(cfg) / "metrics.jsonl") for name, cfg in todo.items()}
 
         def shown(name: str) -> None:
-            found = files[name].last()
-            if found is not None:
-                text = f"{name}  success {found['success']:6.1%}  length {found['length']:5.1f}"
-                bar.update(
-                    tasks[name],
-                    completed=min(found["steps"], bar.tasks[tasks[name]].total or 0),
-                    description=text,
-                )
+            if (found := files[name].last()) is not None:
+                progress(name, found["steps"], found)
 
         yield shown

@@ -49,8 +49,7 @@ def train_reward(cfg: TrainCfg) -> int:
         EmbodiedError: the training failed, for the reason in it.
     """
     from embodied.candidates.skill_views import SKILLS
-    from embodied.tasks import registry
-    from embodied.train import settings_of
+    from embodied.train import settings_of, steps_of
     from planners.rewards.checks import check
     from planners.rewards.job import Job
 
@@ -66,7 +65,7 @@ def train_reward(cfg: TrainCfg) -> int:
     if not verdict.ok:
         raise verdict.problems[0]
     settings = settings_of(cfg)
-    steps = settings.get("steps") or registry.family(cfg.family).steps
+    steps = steps_of(cfg)
     job = Job(cfg.family, program, cfg.seed, steps, settings["num_envs"])
     folder = outputs.new_run_folder("train", cfg.family, cfg.out)
     outputs.describe_run(folder, {"family": cfg.family, "reward": program.hash, "steps": steps})
