@@ -12,7 +12,6 @@ import tyro
 
 from embodied import cli, outputs
 from embodied.errors import UsageError
-from embodied.person import Terminal, said_after
 
 EXIT = {
     "success": 0,
@@ -77,10 +76,11 @@ def run(cfg: RunCfg) -> int:
 
 
 def _run(cfg: RunCfg, interrupts: cli.Interrupts) -> int:
-    began, sayings = time.monotonic(), [said_after(text) for text in cfg.say]
+    began = time.monotonic()
     interrupts.hold()  # an import that is interrupted may call it an ImportError
     from embodied.console import RunConsole
     from embodied.episode import Result, run_episode
+    from embodied.person import Terminal, said_after
     from embodied.recorder import Film, Recorder
     from embodied.report import render_report
     from embodied.scenes import build, load_scene
@@ -93,6 +93,7 @@ def _run(cfg: RunCfg, interrupts: cli.Interrupts) -> int:
 
     interrupts.release()
     # all that can be refused is looked at before anything is created
+    sayings = [said_after(text) for text in cfg.say]
     library = load_library({name: path for name, path in vars(cfg.skills).items() if path})
     scene, ahead = load_scene(cfg.scene), SayCanCfg(lookahead=cfg.lookahead)
     planner = SayCan(load_language_model(cfg.llm), ahead, success_rates(library))

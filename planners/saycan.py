@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from embodied.tasks.labels import DONE, SkillCall, parse_label
+from embodied.tasks.labels import DONE, OUT_OF_REACH, SkillCall, parse_label
 from embodied.world.facts import Facts
 from planners.lookahead import look_ahead
 from planners.model import (
@@ -223,4 +223,5 @@ def _hint(call: SkillCall, facts: Facts) -> str:
     where = facts.at.get(call.obj or "")
     if where == "drawer":
         return ", for it is in the closed drawer"
-    return ", for it is in the trash" if where == "trash" and call.kind == "pick up" else ""
+    lost = where in OUT_OF_REACH and call.kind == "pick up"
+    return f", for it is in the {where}" if lost else ""

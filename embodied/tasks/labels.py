@@ -13,15 +13,15 @@ from typing import Literal, get_args
 
 from embodied.errors import UsageError
 from embodied.world import catalogue
-from embodied.world.facts import PLACES, SURFACES, WHEREABOUTS, Facts, kind
+from embodied.world.facts import BINS, PLACES, SURFACES, WHEREABOUTS, Facts, kind
 
 Family = Literal["navigate", "pick", "place", "open", "close", "done"]
 Kind = Literal["find", "go to", "pick up", "put down", "place", "bring", "open", "close", "done"]
 
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
-OUT_OF_REACH = ("trash",)  # too deep: what lies there cannot be picked up again
-PLACE_TARGETS = (*SURFACES, "trash")  # "place X on/in L"; the user is served by "bring it to you"
+OUT_OF_REACH = BINS  # too deep: what lies there cannot be picked up again
+PLACE_TARGETS = (*SURFACES, *BINS)  # "place X on/in L"; the user is served by "bring it to you"
 DRAWER = "drawer"  # the one container; without a skill that opens it, no label leads to it
 
 
@@ -70,7 +70,7 @@ def place(obj: str, where: str) -> SkillCall:
     """Put the held `obj` on (or into) `where`, where the robot stands."""
     if where == "user":
         return BRING
-    word = "in" if where in ("trash", "drawer") else "on"
+    word = "on" if where in SURFACES else "in"
     return SkillCall(f"place the {obj} {word} the {where}", "place", "place", obj=obj, place=where)
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from embodied.errors import UsageError
 
 Shape = Literal["cylinder", "sphere", "box"]
+PlaceKind = Literal["surface", "bin", "tray", "drawer"]
 Spec = TypeVar("Spec", bound=BaseModel)
 
 
@@ -42,11 +43,15 @@ class ObjectSpec(BaseModel):
 
 
 class PlaceSpec(BaseModel):
-    """One place. Its geometry is the site ``place/<name>`` of kitchen.xml."""
+    """One place. Its geometry is the site ``place/<name>`` of kitchen.xml.
+
+    Surfaces and bins can be as many as there is room for. The tray and the drawer are one each: the
+    user's, whom "bring it to you" serves, and the one whose joint open and close move.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
-    kind: Literal["surface", "bin", "tray", "drawer"]
+    kind: PlaceKind
     aliases: tuple[str, ...] = ()
     description: str
 
@@ -59,8 +64,24 @@ def objects() -> Mapping[str, ObjectSpec]:
 
 @cache
 def places() -> Mapping[str, PlaceSpec]:
-    """All places by name, in the order of the catalogue; the drawer is one of them."""
-    return _read("places", PlaceSpec)
+    """All places by name, in the order of the catalogue; the drawer is one of them.
+
+    Raises:
+        UsageError: there is another tray than the user's, or another drawer than the drawer.
+    """
+    found = _read("places", PlaceSpec)
+    for kind, only in (("tray", "user"), ("drawer", "drawer")):
+        if [name for name, spec in found.items() if spec.kind == kind] != [only]:
+            raise UsageError(
+                f"sim_assets/places.yaml must have one place of kind {kind}, the {only}; make other "
+                "places a surface or a bin."
+            )
+    return found
+
+
+def places_of(kind: PlaceKind) -> tuple[str, ...]:
+    """The names of the places of one kind, in the order of the catalogue."""
+    return tuple(name for name, spec in places().items() if spec.kind == kind)
 
 
 def kind(instance: str) -> str:

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from embodied.world.catalogue import kind as kind
+from embodied.world.catalogue import places_of
 
-SURFACES = ("close counter", "far counter", "table")  # things can be put down here
-PLACES = (*SURFACES, "trash", "user")  # the robot can be sent here
-CONTAINERS = ("drawer",)
+SURFACES = places_of("surface")  # things can be put down here
+BINS = places_of("bin")  # things end here
+PLACES = (*SURFACES, *BINS, *places_of("tray"))  # the robot can be sent here
+CONTAINERS = places_of("drawer")
 WHEREABOUTS = PLACES + CONTAINERS  # where an object can be
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from embodied.errors import UsageError
 from embodied.world import catalogue
 from embodied.world.grasp import STAND
 
@@ -44,11 +45,20 @@ class Place:
 
 
 def read_places(model: mujoco.MjModel) -> Mapping[str, Place]:
-    """The places of a kitchen by name, as they are in its default state."""
+    """The places of a kitchen by name, as they are in its default state.
+
+    Raises:
+        UsageError: a place of the catalogue has no site in the model.
+    """
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     places = {}
     for name, spec in catalogue.places().items():
+        if mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_SITE, f"place/{name}") < 0:
+            raise UsageError(
+                f"sim_assets/places.yaml has a place '{name}', but sim_assets/kitchen.xml has no site "
+                f"'place/{name}' that says where it is; add the site or take the entry out."
+            )
         site = data.site(f"place/{name}")
         x_axis = site.xmat.reshape(3, 3)[:, 0]
         half = model.site(f"place/{name}").size

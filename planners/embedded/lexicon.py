@@ -19,6 +19,8 @@ import yaml
 
 TABLES = Path(__file__).parent / "tables"
 PLACES = ("close counter", "far counter", "table", "trash", "user", "drawer")
+"""Those of the training grammar, whatever the catalogue has: a place of your own is not trained on, it
+is understood from its aliases and its description."""
 BACK = "back"  # pseudo place: where the thing (or the robot) was at the start
 HOLD_OUT = 25  # one item in this many is kept out of training
 

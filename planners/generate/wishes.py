@@ -14,7 +14,7 @@ from collections.abc import Callable
 from random import Random
 
 from embodied.world import catalogue
-from embodied.world.facts import PLACES, SURFACES, kind
+from embodied.world.facts import BINS, PLACES, SURFACES, kind
 from embodied.world.goals import (
     All,
     Any,
@@ -31,7 +31,7 @@ from embodied.world.goals import (
 from planners.generate.scenes import Scene
 
 DELIVERY = 4  # skills of an errand: find, pick up, go, place
-TARGETS = ("user", "user", *SURFACES, "trash")
+TARGETS = ("user", "user", *SURFACES, *BINS)
 WEIGHTS = {"deliver": 5, "choice": 2, "several": 2, "every": 1, "exception": 1, "either": 1}
 SINGLE = {name: weight for name, weight in WEIGHTS.items() if name not in ("several", "every")}
 

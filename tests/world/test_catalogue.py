@@ -1,0 +1,50 @@
+"""The places: their names and order come from the catalogue, and a faulty entry is one sentence."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from embodied.errors import UsageError
+from embodied.tasks import labels
+from embodied.world import catalogue, facts
+from embodied.world.kitchen import Kitchen
+
+PLACES = Path(__file__).parents[2] / "sim_assets" / "places.yaml"
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the catalogue's file of places that is read in place of it."""
+    copy = tmp_path / "places.yaml"
+    copy.write_text(PLACES.read_text())
+    monkeypatch.setattr(catalogue, "files", lambda package: tmp_path)
+    catalogue.places.cache_clear()
+    yield copy
+    catalogue.places.cache_clear()
+
+
+def test_names_keep_the_order_that_labels_and_seeds_depend_on() -> None:
+    assert facts.SURFACES == ("close counter", "far counter", "table")
+    assert facts.PLACES == ("close counter", "far counter", "table", "trash", "user")
+    assert (*facts.PLACES, "drawer") == facts.WHEREABOUTS
+    assert labels.PLACE_TARGETS == ("close counter", "far counter", "table", "trash")
+
+
+def test_another_surface_comes_behind_the_others(places: Path) -> None:
+    places.write_text(places.read_text() + "  shelf: {kind: surface, description: a shelf}\n")
+    assert catalogue.places_of("surface") == (*facts.SURFACES, "shelf")
+
+
+@pytest.mark.parametrize("kind", ["tray", "drawer"])
+def test_a_second_tray_or_drawer_is_refused(places: Path, kind: str) -> None:
+    places.write_text(places.read_text() + f"  chest: {{kind: {kind}, description: a chest}}\n")
+    with pytest.raises(UsageError, match=f"one place of kind {kind}"):
+        catalogue.places()
+
+
+def test_a_place_without_a_site_is_refused_by_name(places: Path) -> None:
+    places.write_text(places.read_text() + "  shelf: {kind: surface, description: a shelf}\n")
+    catalogue.objects()  # read before: only the places are another file's
+    with pytest.raises(UsageError, match="no site 'place/shelf'"):
+        Kitchen([])
