@@ -1,5 +1,6 @@
 """The places: their names and order come from the catalogue, and a faulty entry is one sentence."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,17 +11,17 @@ from embodied.tasks import labels
 from embodied.world import catalogue, facts
 from embodied.world.kitchen import Kitchen
 
-PLACES = Path(__file__).parents[2] / "sim_assets" / "places.yaml"
+ASSETS = Path(__file__).parents[2] / "sim_assets"
 
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of the catalogue's file of places that is read in place of it."""
-    copy = tmp_path / "places.yaml"
-    copy.write_text(PLACES.read_text())
+    """The file of places in a copy of the catalogue that is read in place of it."""
+    for name in ("objects.yaml", "places.yaml"):
+        shutil.copy(ASSETS / name, tmp_path)
     monkeypatch.setattr(catalogue, "files", lambda package: tmp_path)
     catalogue.places.cache_clear()
-    yield copy
+    yield tmp_path / "places.yaml"
     catalogue.places.cache_clear()
 
 
@@ -45,6 +46,5 @@ def test_a_second_tray_or_drawer_is_refused(places: Path, kind: str) -> None:
 
 def test_a_place_without_a_site_is_refused_by_name(places: Path) -> None:
     places.write_text(places.read_text() + "  shelf: {kind: surface, description: a shelf}\n")
-    catalogue.objects()  # read before: only the places are another file's
     with pytest.raises(UsageError, match="no site 'place/shelf'"):
         Kitchen([])
