@@ -8,6 +8,7 @@ from pathlib import Path
 from embodied.errors import UsageError
 from embodied.tasks import registry
 from embodied.tasks.registry import Family
+from policies import layout
 from policies.affordance import Affordance
 from policies.skill import Skill
 
@@ -55,6 +56,8 @@ def load_skill(spec: Family, folder: Path, flag: str = "") -> Skill:
 def check_layout(skill: Skill, spec: Family) -> None:
     """Whether a skill observes and acts as this version's task does.
 
+    A card of before `SkillCard.observes` was kept is taken by the number of its columns alone.
+
     Raises:
         UsageError: saying what differs.
     """
@@ -67,6 +70,14 @@ def check_layout(skill: Skill, spec: Family) -> None:
                 f"The skill in {skill.folder} was trained with {have} {what}, this version's "
                 f"{spec.name} has {want}; train it anew: python -m embodied.train {spec.name}"
             )
+    before = skill.card.observes
+    if before is not None and (columns := layout.changed(before, spec)):
+        told = ", ".join(map(str, columns))
+        raise UsageError(
+            f"The skill in {skill.folder} was trained with other observations than this version's "
+            f"{spec.name} makes: of {len(before)} columns, {told} mean something else now. Train it "
+            f"anew: python -m embodied.train {spec.name}"
+        )
 
 
 def success_rates(library: Mapping[str, Skill]) -> dict[str, float]:

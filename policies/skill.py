@@ -14,7 +14,7 @@ import hashlib
 import json
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -58,7 +58,7 @@ class SkillCard(BaseModel):
     """The contents of skill.json."""
 
     model_config = ConfigDict(extra="forbid")
-    format: int = 1
+    format: Literal[1] = 1
     family: str
     obs_dim: int
     act_dim: int
@@ -69,6 +69,8 @@ class SkillCard(BaseModel):
     """"all", "starts: ..." and one entry per object, from fresh starts."""
     affordance: dict[str, Any] = {}
     """What the success head observes and its calibration figures."""
+    observes: list[float] | None = None
+    """What the policy observes, a number a column (see `layout`); None in cards of before it was kept."""
     sha256: dict[str, str] = {}
 
 
@@ -127,6 +129,11 @@ def read_card(folder: Path) -> SkillCard:
         ) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if first["loc"] == ("format",):
+            raise UsageError(
+                f"{folder / CARD} is of format {first['input']}, and this version reads format 1; "
+                "update embodied-llm-rl, or use a skill that was made with this version."
+            ) from error
         where = ".".join(map(str, first["loc"]))
         raise UsageError(
             f"{folder / CARD} is not a valid skill card ({f'{where}: ' if where else ''}"

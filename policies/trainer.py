@@ -24,6 +24,7 @@ from embodied.errors import UsageError
 from embodied.tasks import registry
 from embodied.tasks.randomise import RandomiseCfg
 from embodied.world.faults import Fault
+from policies import layout
 from policies.checkpoints import Keeper, Progress, resume_or_start
 from policies.measure import fresh_starts
 from policies.rollouts import Act
@@ -152,6 +153,7 @@ def release(
         hidden=[layer.out_features for layer in layers][:-1],
         training=made,
         figures=figures,
+        observes=layout.readings(registry.family(cfg.family)),
     )
     save_skill(skill, card, {POLICY: net.state_dict()})
     head, facts = affordance.train(
