@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import atexit
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
 from embodied.errors import EmbodiedError, UsageError
+from embodied.outputs import FULL, write_fault
 from embodied.text import printable
 
 Cfg = TypeVar("Cfg")
@@ -27,7 +30,8 @@ def command(
     """Parse `argv` into `cfg_type` and return the exit code of `body(cfg)`.
 
     Codes: what `body` returns (None is 0); `EmbodiedError.exit_code` with its sentence on stderr;
-    2 for flags that do not parse (tyro explains them); 0 after `--help`; 130 for Ctrl-C or SIGTERM.
+    2 for flags that do not parse (tyro explains them); 0 after `--help`; 130 for Ctrl-C or SIGTERM;
+    3 where a disk is full, whatever wrote to it.
     Any other exception is a defect of ours and keeps its traceback.
     """
 
@@ -67,11 +71,26 @@ def guarded(body: Callable[[], int | None]) -> int:
     except BrokenPipeError:  # `embodied … | head`: the reader has seen enough
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        return _full(error)
     finally:
         if previous is not None:
             signal.signal(signal.SIGTERM, previous)
         atexit.unregister(_deaf)
         atexit.register(_deaf)  # what is registered last is done first
+
+
+def _full(error: OSError) -> int:
+    """Say that the disk is full, if that can still be said; return the exit code."""
+    fault = write_fault(error.filename or "the output", error)
+    with suppress(OSError):  # standard error may be a file on the same disk
+        print(f"error: {printable(str(fault))}", file=sys.stderr, flush=True)
+    with suppress(OSError):
+        sys.stdout.flush()
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - or its failing flush at exit changes the code
+    return fault.exit_code
 
 
 def check_range(flag: str, value: float, low: float, high: float | None = None) -> None:

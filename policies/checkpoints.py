@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,8 @@ import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
-from embodied.outputs import write_fault, write_text
+from embodied.errors import EnvironmentFault
+from embodied.outputs import FULL, append_text, write_fault, write_text
 from embodied.world.engine import BatchOverflow
 from policies.ppo import BatchPPO, make_ppo
 from policies.skill import Skill, put_mean
@@ -81,6 +84,37 @@ def forget_after(steps: int, metrics: Path) -> None:
         lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
         whole = [line for line in lines if line.endswith("\n")]  # a kill may tear the last one
         write_text(metrics, "".join(x for x in whole if json.loads(x)["steps"] <= steps))
+
+
+@contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """Says of a training in `folder` that the surroundings end what becomes of it.
+
+    Raises:
+        EnvironmentFault: in place of one, or of a full disk that TensorBoard's writer met.
+    """
+    before = threading.excepthook
+
+    def thread_failed(args: threading.ExceptHookArgs) -> None:
+        if not _full(args.exc_value):  # TensorBoard's writer says it again where it is called next
+            before(args)
+
+    threading.excepthook = thread_failed
+    try:
+        yield
+    except (EnvironmentFault, OSError) as error:
+        if not isinstance(error, EnvironmentFault) and not _full(error):
+            raise
+        fault = error if isinstance(error, EnvironmentFault) else write_fault(folder, error)
+        raise EnvironmentFault(
+            f"{fault} The same command then goes on from the last whole checkpoint."
+        ) from error
+    finally:
+        threading.excepthook = before
+
+
+def _full(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 def write_whole(final: Path, write: Callable[[Path], None]) -> None:
@@ -174,10 +208,8 @@ class Keeper(BaseCallback):
         for name, value in self._env.term_means.items():
             model.logger.record(f"terms/{name}", value)
         model.logger.record("rollout/success", success)
-        with (self._folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(
-                json.dumps({"steps": self.num_timesteps, **figures, **self._env.term_means}) + "\n"
-            )
+        noted = {"steps": self.num_timesteps, **figures, **self._env.term_means}
+        append_text(self._folder / "metrics.jsonl", json.dumps(noted) + "\n")
         self._progress(self.num_timesteps, figures)
 
     def _generators(self) -> dict[str, torch.Tensor]:

@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.her import HerReplayBuffer
 
 from embodied.errors import EnvironmentFault, UsageError
+from embodied.outputs import append_text, atomic
 from embodied.world import robotics_shim
-from policies.checkpoints import Progress, forget_after, write_whole
+from policies.checkpoints import Progress, forget_after, resumable, write_whole
 from policies.skill import Figure, wilson
 
 ALGORITHMS = ("ppo", "sac", "sac-her", "tqc", "tqc-her")
@@ -119,12 +121,15 @@ def train(
     model, minutes = _start_or_resume(cfg, env, folder)
     if model.num_timesteps:
         say(f"going on from the checkpoint at {model.num_timesteps:,} steps")
-    model.set_logger(configure(str(folder / "tb"), ["tensorboard"]))
     keeper = _Keeper(cfg, folder, progress, minutes)
-    if model.num_timesteps < cfg.budget:
-        left = cfg.budget - model.num_timesteps
-        model.learn(left, callback=keeper, reset_num_timesteps=False)
-    model.save(folder / "model.zip")
+    with resumable(folder):
+        model.set_logger(configure(str(folder / "tb"), ["tensorboard"]))
+        if model.num_timesteps < cfg.budget:
+            left = cfg.budget - model.num_timesteps
+            model.learn(left, callback=keeper, reset_num_timesteps=False)
+        model.save(held := BytesIO())
+        with atomic(folder / "model.zip") as file:
+            file.write(held.getvalue())
     say(f"trained {model.num_timesteps:,} steps; evaluating {cfg.episodes} episodes")
     return evaluate(model, cfg.env, cfg.episodes, cfg.seed + 10_000), keeper.minutes()
 
@@ -196,8 +201,8 @@ class _Keeper(BaseCallback):
             "success": float(np.mean(self.model.ep_success_buffer or [0.0])),
             "length": float(np.mean([episode["l"] for episode in episodes])),
         }
-        with (self._folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"steps": self.num_timesteps, **figures}) + "\n")
+        noted = json.dumps({"steps": self.num_timesteps, **figures})
+        append_text(self._folder / "metrics.jsonl", noted + "\n")
         self._progress(self.num_timesteps, figures)
 
     def _checkpoint(self) -> None:

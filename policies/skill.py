@@ -19,10 +19,11 @@ from typing import Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from embodied.errors import UsageError
+from embodied.outputs import atomic, write_text
 
 CARD, POLICY, AFFORDANCE = "skill.json", "policy.safetensors", "affordance.safetensors"
 
@@ -205,17 +206,21 @@ def put_mean(net: nn.Sequential, policy: nn.Module) -> None:
 def save_skill(folder: Path, card: SkillCard, weights: dict[str, dict[str, torch.Tensor]]) -> None:
     """Writes a skill folder: weight files by name, then the card with their hashes.
 
-    Weight files already in the folder and not in `weights` stay, and stay in the card.
+    Weight files already in the folder and not in `weights` stay, and stay in the card. Where writing is
+    cut short, the folder lacks a card or has one with other hashes: it is no skill.
+
+    Raises:
+        EnvironmentFault: a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, tensors in weights.items():
-        save_file({key: value.contiguous() for key, value in tensors.items()}, folder / name)
+        with atomic(folder / name) as file:
+            file.write(save({key: value.contiguous() for key, value in tensors.items()}))
     hashes = {
         name: sha256(folder / name) for name in (POLICY, AFFORDANCE) if (folder / name).is_file()
     }
     card = card.model_copy(update={"sha256": hashes})
-    text = json.dumps(card.model_dump(), indent=1) + "\n"
-    (folder / CARD).write_text(text, encoding="utf-8")
+    write_text(folder / CARD, json.dumps(card.model_dump(), indent=1) + "\n")
 
 
 def sha256(path: Path) -> str:

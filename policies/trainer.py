@@ -25,7 +25,7 @@ from embodied.tasks import registry
 from embodied.tasks.randomise import RandomiseCfg
 from embodied.world.faults import Fault
 from policies import layout
-from policies.checkpoints import Keeper, Progress, resume_or_start
+from policies.checkpoints import Keeper, Progress, resumable, resume_or_start
 from policies.measure import fresh_starts
 from policies.rollouts import Act
 from policies.skill import (
@@ -81,6 +81,9 @@ def train(
         command: recorded in the skill's card as the way to make it again.
         progress: called after every rollout with the steps so far and the learner's figures.
         say: called with each stage's one-line news.
+
+    Raises:
+        EnvironmentFault: a file cannot be written, and what to do to go on.
     """
     torch.set_num_threads(cfg.torch_threads)
     spec = registry.family(cfg.family)
@@ -91,15 +94,16 @@ def train(
     model, minutes = resume_or_start(cfg, env, folder, spec.ppo, steps)
     if model.num_timesteps:
         say(f"going on from the checkpoint at {model.num_timesteps:,} steps")
-    model.set_logger(configure(str(folder / "tb"), ["tensorboard"]))
-    keeper = Keeper(cfg, env, folder, progress, minutes, say)
-    if model.num_timesteps < steps:
-        model.learn(steps - model.num_timesteps, callback=keeper, reset_num_timesteps=False)
-        keeper.checkpoint()
-    minutes = keeper.minutes()
-    say(f"trained {model.num_timesteps:,} steps in {minutes:.1f} min")
-    made = provenance(cfg, command, model.num_timesteps, minutes)
-    return release(cfg, mean_of_ppo(model.policy), made, folder / "skill", say)
+    with resumable(folder):
+        model.set_logger(configure(str(folder / "tb"), ["tensorboard"]))
+        keeper = Keeper(cfg, env, folder, progress, minutes, say)
+        if model.num_timesteps < steps:
+            model.learn(steps - model.num_timesteps, callback=keeper, reset_num_timesteps=False)
+            keeper.checkpoint()
+        minutes = keeper.minutes()
+        say(f"trained {model.num_timesteps:,} steps in {minutes:.1f} min")
+        made = provenance(cfg, command, model.num_timesteps, minutes)
+        return release(cfg, mean_of_ppo(model.policy), made, folder / "skill", say)
 
 
 def adopt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -41,6 +42,32 @@ def raising(error: BaseException):
 def test_our_errors_are_one_sentence_and_their_code(error, code, capsys) -> None:
     assert cli.command(Cfg, raising(error), [], prog="embodied test") == code
     assert capsys.readouterr().err == f"error: {error}\n"
+
+
+def test_a_full_disk_is_one_sentence_and_any_other_system_error_a_traceback(capsys) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "tb/events")
+    assert cli.command(Cfg, raising(full), [], prog="embodied test") == 3
+    told = capsys.readouterr().err
+    assert told.startswith("error: Cannot write tb/events (No space left on device); free some")
+    assert told.count("\n") == 1
+    with pytest.raises(OSError, match="Input/output"):
+        cli.command(Cfg, raising(OSError(errno.EIO, "Input/output")), [], prog="embodied test")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a file that is always full")
+@pytest.mark.parametrize("told", [True, False], ids=["told", "nowhere to tell it"])
+def test_output_that_cannot_be_written_ends_with_its_code(told: bool) -> None:
+    code = (
+        "import sys; from embodied import cli; sys.exit(cli.guarded(lambda: print('x' * 100_000)))"
+    )
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE if told else full, timeout=60
+        )
+    assert done.returncode == 3
+    if told:
+        assert done.stderr.decode().startswith("error: Cannot write the output (No space left")
 
 
 def test_interruption_is_130_and_a_defect_keeps_its_traceback() -> None:

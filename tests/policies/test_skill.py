@@ -1,12 +1,15 @@
 """Released skills: what is saved loads, what was tampered with is refused."""
 
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 
-from embodied.errors import UsageError
+from embodied.errors import EnvironmentFault, UsageError
 from policies.skill import (
     CARD,
     POLICY,
@@ -14,6 +17,7 @@ from policies.skill import (
     SkillCard,
     Training,
     mean_network,
+    read_card,
     save_skill,
     wilson,
 )
@@ -51,6 +55,40 @@ def test_card_of_another_layout_is_refused(folder: Path) -> None:
     (folder / CARD).write_text(json.dumps(card))
     with pytest.raises(UsageError, match="does not fit"):
         Skill.load(folder)
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """No file may grow beyond: as if the disk were full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("named", [POLICY, CARD])
+def test_a_full_disk_leaves_no_skill_that_looks_whole(
+    folder: Path, tmp_path: Path, named: str
+) -> None:
+    card, room = read_card(folder), (folder / named).stat().st_size - 1
+    assert (folder / POLICY).stat().st_size < (folder / CARD).stat().st_size - 1
+    torch.manual_seed(1)
+    weights = {POLICY: mean_network(4, [8], 2).state_dict()}
+    for place in (folder, tmp_path / "new"):  # over an older one, and beside it
+        with (
+            files_of_at_most(room),
+            pytest.raises(EnvironmentFault, match=f"Cannot write .*{named}"),
+        ):
+            save_skill(place, card, weights)
+    assert not (tmp_path / "new" / CARD).exists()
+    if named == POLICY:
+        Skill.load(folder)  # nothing of it was touched
+    else:
+        with pytest.raises(UsageError, match="is not the file its skill.json was written for"):
+            Skill.load(folder)
+    assert {path.name for path in folder.iterdir() if path.is_file()} == {POLICY, CARD}
 
 
 def test_faulty_and_missing_cards_say_so(folder: Path, tmp_path: Path) -> None:
