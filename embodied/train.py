@@ -286,6 +286,8 @@ def command_of(cfg: TrainCfg) -> str:
         words += ["--finetune", str(cfg.finetune)]
     if cfg.weights:
         words += ["--weights", str(cfg.weights), "--trust-pickle"]
+    if cfg.reward:
+        words += ["--reward", str(cfg.reward)]
     if cfg.algo:
         words += ["--algo", cfg.algo]
     if not cfg.randomise:

@@ -22,25 +22,24 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from embodied.errors import EmbodiedError
+from embodied.errors import EmbodiedError, EnvironmentFault, UsageError
 from embodied.outputs import usable_cores
 from embodied.train import TrainCfg, command_of, progress_bars, steps_of
 
 LOG = "log.txt"
-MOST = 4
-"""More families than this are never ready at a time."""
 _PAUSE, _TAIL = 0.5, 15
 _BEHIND = 10  # niceness
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def jobs_of(cfg: TrainCfg) -> int:
-    """How many trainings at a time: what was asked for, else one a core, and one on a GPU."""
+    """How many trainings at a time, if as many are ready: what was asked for, else one a core, and one
+    on a GPU."""
     if cfg.jobs:
         return cfg.jobs
     on_gpu = cfg.preset == "cuda" or cfg.device.startswith("cuda")
     alone = on_gpu or os.name != "posix"  # Windows has no way to end orphans
-    return 1 if alone else min(usable_cores(), MOST)
+    return 1 if alone else usable_cores()
 
 
 def side_by_side(
@@ -55,7 +54,8 @@ def side_by_side(
         needs: families by family; those that are not in todo are there already.
 
     Raises:
-        EmbodiedError: a training failed. The others are stopped, and go on when they are asked to.
+        EmbodiedError: a training failed, of the class that its exit code stands for. The others are
+            stopped, and go on when they are asked to.
     """
     order = TopologicalSorter({n: [m for m in needs[n] if m in todo] for n in todo})
     order.prepare()
@@ -120,7 +120,8 @@ def _check(name: str, code: int, folder: Path) -> None:
         return
     log = folder / LOG
     said = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:]
-    raise EmbodiedError(
+    kinds = {kind.exit_code: kind for kind in (UsageError, EnvironmentFault)}
+    raise kinds.get(code, EmbodiedError)(
         f"The training of {name} ended with code {code}; the same command goes on from its last "
         f"checkpoint. Its log, {log}, ends:\n" + "\n".join(said)
     )

@@ -7,6 +7,7 @@ on the policy alone. The skill's card keeps the program. Such a training does no
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,7 @@ def _release(cfg: TrainCfg, settings: dict[str, Any], job: Job, folder: Path) ->
     """The training itself, and the skill of its policy."""
     from embodied.candidates import sandboxed
     from embodied.candidates.net import Net
+    from embodied.train import command_of
     from policies.library import SHIPPED
     from policies.skill import describe
     from policies.trainer import TrainerCfg, provenance, release
@@ -88,9 +90,8 @@ def _release(cfg: TrainCfg, settings: dict[str, Any], job: Job, folder: Path) ->
     policy = network(Net.from_plain(found["net"]), job.task)
     skills = {"pick": SHIPPED / "pick"}
     trainer = TrainerCfg(cfg.family, seed=cfg.seed, skills=skills, **settings)
-    command = ["python", "-m", "embodied.train", cfg.family, "--preset", cfg.preset]
-    command += ["--seed", str(cfg.seed), "--steps", str(job.steps), "--reward", str(cfg.reward)]
-    made = provenance(trainer, shlex.join(command), int(found["env_steps"]), found["seconds"] / 60)
+    command = command_of(replace(cfg, steps=job.steps))
+    made = provenance(trainer, command, int(found["env_steps"]), found["seconds"] / 60)
     reward = {**job.program.plain(), "hash": job.program.hash, "isolation": isolation}
     made = made.model_copy(update={"reward": reward})
 

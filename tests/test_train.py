@@ -96,6 +96,7 @@ def test_the_recorded_command_makes_the_same_skill() -> None:
     )
     cfg = TrainCfg("open", finetune=Path("policies/skills/open"), learning_rate=2e-4)
     assert command_of(cfg).endswith("--learning-rate 0.0002 --finetune policies/skills/open")
+    assert command_of(TrainCfg("pick", reward=Path("a b"))).endswith("--seed 0 --reward 'a b'")
 
 
 @pytest.mark.parametrize("argv", [["place", "--pick"], ["pick", "--finetune"]])

@@ -35,7 +35,7 @@ note("begins")
 (folder / "metrics.jsonl").write_text('{"steps": 5, "success": 0.5, "length": 7.0}\\n')
 if name == "open":
     print("there is no such thing as an open")
-    sys.exit(4)
+    sys.exit(CODE)
 time.sleep(DURATION)
 note("ends")
 """
@@ -60,8 +60,9 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
     lasting(monkeypatch, 0.6)
 
 
-def lasting(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    line = shlex.join(["python", "-c", SCRIPT.replace("DURATION", str(seconds))])
+def lasting(monkeypatch: pytest.MonkeyPatch, seconds: float, code: int = 4) -> None:
+    script = SCRIPT.replace("DURATION", str(seconds)).replace("CODE", str(code))
+    line = shlex.join(["python", "-c", script])
     monkeypatch.setattr(train_jobs, "command_of", lambda cfg: line)
 
 
@@ -93,14 +94,16 @@ def test_what_is_there_already_is_not_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("scripts")
+@pytest.mark.parametrize(("code", "stands_for"), [(2, 2), (3, 3), (4, 1)])
 def test_one_that_fails_stops_the_others_and_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, stands_for: int
 ) -> None:
-    lasting(monkeypatch, 100)
+    lasting(monkeypatch, 100, code)
     started = todo(tmp_path, "navigate", "open")
     with pytest.raises(EmbodiedError, match="no such thing as an open") as error:
         train_jobs.side_by_side(started, NEEDS, 2)
-    assert "training of open ended with code 4" in str(error.value)
+    assert f"training of open ended with code {code}" in str(error.value)
+    assert error.value.exit_code == stands_for
     assert ("navigate", "ends") not in noted(tmp_path)
 
 
