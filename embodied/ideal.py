@@ -31,7 +31,9 @@ class IdealExecutor:
             return Outcome(False, "it cannot be done from here", 1)
         if request.stand is not None and in_the_way(kitchen, request.stand):
             return Outcome(False, "somebody stands in the way", 1)
-        if request.stand is not None:
+        if call.own:
+            kitchen.did.append(call.label)
+        elif request.stand is not None:
             kitchen.set_robot(request.stand)
             kitchen.settle(3)
         elif call.family == "pick":

@@ -20,6 +20,7 @@ from typing import Any
 
 from embodied import __version__
 from embodied.cli import exit_code
+from embodied.tasks import own
 from embodied.world import gl
 
 OURS = "embodied-llm-rl"
@@ -44,6 +45,7 @@ def collect() -> dict[str, Any]:
         "graphics": asdict(gl.choose()),
         "accelerator": accelerator(),
         "skills": shipped_skills(),
+        "own skills": shipped_skills(own.skills_folder()),
         "warnings": shadow_warnings(),
     }
 
@@ -138,12 +140,13 @@ def render(facts: dict[str, Any]) -> str:
         *[f"- {name} {found}" for name, found in system["versions"].items()],
         "",
         *([_skill_line(skill) for skill in facts["skills"]] or ["- skills: none shipped"]),
+        *[_skill_line(skill, "your skill") for skill in facts["own skills"]],
         *[f"\nWARNING: {text}" for text in facts["warnings"]],
     ]
     return "\n".join(lines)
 
 
-def _skill_line(skill: dict[str, Any]) -> str:
+def _skill_line(skill: dict[str, Any], what: str = "skill") -> str:
     """Return one skill as a line of Markdown."""
     figures = skill.get("figures", {})
     measured = ""
@@ -151,7 +154,7 @@ def _skill_line(skill: dict[str, Any]) -> str:
         low, high, episodes = figures["low"], figures["high"], int(figures["episodes"])
         measured = f"{figures['rate']:.1%} success ({low:.1%} to {high:.1%}, n={episodes}), "
     steps = f"{skill['steps']:,} steps, " if "steps" in skill else ""
-    return f"- skill {skill['name']}: {measured}{steps}{skill['state']}"
+    return f"- {what} {skill['name']}: {measured}{steps}{skill['state']}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

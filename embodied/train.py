@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -25,6 +26,7 @@ from embodied.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from embodied.tasks.registry import Family
     from policies.checkpoints import Progress
     from policies.trainer import TrainerCfg
 
@@ -62,7 +64,7 @@ class TrainCfg:
 
     family: Annotated[str, tyro.conf.Positional]
     """navigate, pick, place, open, close; all of them in order; planner (the embedded language model);
-    or a task of gymnasium-robotics such as FetchReach-v4."""
+    a task file of your own, such as hover.py; or a task of gymnasium-robotics such as FetchReach-v4."""
     preset: Literal["cpu", "cuda", "smoke"] = "cpu"
     """cpu: the shipped weights' settings; cuda: one GPU; smoke: a minute, to see that it runs."""
     seed: int = 0
@@ -134,7 +136,7 @@ def run(cfg: TrainCfg) -> int:
 
 
 def _train_skill(cfg: TrainCfg) -> int:
-    """Trains one family, or goes on with that, unless it is finished."""
+    """Trains one family, or goes on with that, unless it is finished. One of your own is registered then."""
     from embodied.tasks import registry
     from embodied.tasks.randomise import NONE, RandomiseCfg
     from policies.library import SHIPPED
@@ -146,7 +148,7 @@ def _train_skill(cfg: TrainCfg) -> int:
         )
     spec = registry.family(cfg.family)
     settings = TrainerCfg(
-        cfg.family,
+        spec.name,
         seed=cfg.seed,
         randomise=RandomiseCfg() if cfg.randomise and spec.randomised else NONE,
         skills={"pick": cfg.pick or SHIPPED / "pick"},
@@ -157,9 +159,22 @@ def _train_skill(cfg: TrainCfg) -> int:
     folder = run_folder(cfg, _config(cfg, settings))
     if finished(folder):
         print("this training is finished; give --out another folder to train anew")
-        return 0
-    with outputs.alone_in(folder):
-        return _train(cfg, settings, folder)
+    else:
+        with outputs.alone_in(folder):
+            _train(cfg, settings, folder)
+    if spec.label:
+        _register(spec, folder / "skill")
+    return 0
+
+
+def _register(spec: Family, skill: Path) -> None:
+    """Keeps a skill of your own, and says how to use it."""
+    from embodied.tasks import own
+
+    kept = own.register(spec.name, skill)
+    said = spec.label.format(object="sponge", place="table")
+    print(f"registered in {kept}: the robot has it from now on, until that folder is removed")
+    print(f"use it: {shlex.join(['python', '-m', 'embodied.run', said])}")
 
 
 def settings_of(cfg: TrainCfg) -> dict[str, Any]:
@@ -201,7 +216,7 @@ def run_folder(cfg: TrainCfg, config: dict[str, object]) -> Path:
         _check_same(cfg.out.expanduser(), config, cfg.fresh)
     folder = None if cfg.fresh or cfg.out else _unfinished(config)
     if folder is None:
-        folder = outputs.new_run_folder("train", cfg.family, cfg.out, resume=True)
+        folder = outputs.new_run_folder("train", Path(cfg.family).stem, cfg.out, resume=True)
     if not (folder / "config.yaml").exists():
         outputs.describe_run(folder, config)
     print(f"run folder: {folder}", flush=True)
@@ -226,14 +241,15 @@ def _config(cfg: TrainCfg, settings: TrainerCfg) -> dict[str, object]:
     from policies.skill import POLICY
     from policies.trainer import needed
 
-    steps = steps_of(cfg)
-    known = registry.families()
+    steps, spec = steps_of(cfg), registry.family(cfg.family)
 
     def held(name: str, folder: Path) -> str:
-        return load_skill(known[name], folder).card.sha256[POLICY][:16]
+        return load_skill(registry.family(name), folder).card.sha256[POLICY][:16]
 
     used = {name: held(name, folder) for name, folder in needed(settings).items()}
-    config = {"family": cfg.family, "preset": cfg.preset, "seed": cfg.seed, "steps": steps, **used}
+    config = {"family": spec.name, "preset": cfg.preset, "seed": cfg.seed, "steps": steps, **used}
+    if spec.source:
+        config["task"] = sha256(spec.source.encode()).hexdigest()[:16]
     config["randomise"] = dataclasses.asdict(settings.randomise)
     if cfg.finetune is not None:
         config["finetune"] = held(cfg.family, cfg.finetune)
@@ -326,7 +342,7 @@ def progress_bar(name: str, total: int, console: Console) -> Iterator[Progress]:
         yield partial(progress, name)
 
 
-def _train(cfg: TrainCfg, settings: TrainerCfg, folder: Path) -> int:
+def _train(cfg: TrainCfg, settings: TrainerCfg, folder: Path) -> None:
     from rich.console import Console
 
     from policies.skill import describe
@@ -334,7 +350,7 @@ def _train(cfg: TrainCfg, settings: TrainerCfg, folder: Path) -> int:
 
     total = steps_of(cfg)
     console = Console()
-    with progress_bar(cfg.family, total, console) as progress:
+    with progress_bar(settings.family, total, console) as progress:
 
         def say(text: str) -> None:
             console.print(text, highlight=False)
@@ -343,14 +359,14 @@ def _train(cfg: TrainCfg, settings: TrainerCfg, folder: Path) -> int:
             card = adopt(settings, cfg.weights, folder, command_of(cfg), say)
         else:
             card = train(settings, folder, command_of(cfg), progress, say)
-    console.print(f"{cfg.family}: {describe(card.figures['all'])}", highlight=False)
+    console.print(f"{card.family}: {describe(card.figures['all'])}", highlight=False)
     from embodied.training_report import render_training
 
     skill = folder / "skill"
     console.print(f"report: {render_training(folder)}\nskill: {skill}", soft_wrap=True)
-    use = shlex.join(["python", "-m", "embodied.run", f"--skills.{cfg.family}", str(skill)])
-    console.print(f"use it: {use} ...", soft_wrap=True)
-    return 0
+    if card.own is None:
+        use = shlex.join(["python", "-m", "embodied.run", f"--skills.{cfg.family}", str(skill)])
+        console.print(f"use it: {use} ...", soft_wrap=True)
 
 
 def _unfinished(config: dict[str, object]) -> Path | None:

@@ -88,7 +88,7 @@ def in_front(history: Sequence[Step]) -> str | None:
         call = parse_label(step.label)
         if call.family == "navigate":
             return call.obj if step.succeeded else None
-        if call.family == "pick" and not step.succeeded:
+        if (call.family == "pick" or call.own) and not step.succeeded:
             return None
         if call.family == "place" and step.succeeded:
             return call.obj  # what was put down stands before the robot now

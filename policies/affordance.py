@@ -17,10 +17,11 @@ import torch
 from torch import nn
 
 from embodied.errors import UsageError
+from embodied.tasks import registry
 from policies import calibration
 from policies.affordance_data import Dataset
 from policies.affordance_probe import TOLERANCE, probe
-from policies.affordance_sources import ROLLOUTS, collect
+from policies.affordance_sources import collect
 from policies.rollouts import Act
 from policies.skill import AFFORDANCE, Skill, load_checked, read_card
 
@@ -75,7 +76,7 @@ class Affordance:
             raise UsageError(
                 f"{folder / AFFORDANCE} is not a success head of ours ({error}); train it anew."
             ) from error
-        now = probe(card.family)
+        now = probe(card.base)
         if head.probe.shape != now.shape or float((head.probe - now).abs().max()) > TOLERANCE:
             raise UsageError(
                 f"The success head in {folder} was fitted to other readings than this version "
@@ -110,7 +111,7 @@ def train(
         log: told each stage's one-line news.
         starts: what the family's starts need besides, as `affordance_sources.collect` takes it.
     """
-    data = collect(family, act, rollouts or ROLLOUTS[family], seed, threads, **starts)
+    data = collect(family, act, rollouts, seed, threads, **starts)
     log(f"{len(data):,} rollouts, {float(data.success.float().mean()):.0%} successful; fitting")
     fitted = fit(family, data, seed)
     told = fitted.figures["report"]
@@ -188,7 +189,7 @@ def _train_network(
             kept = {f"net.{name}": value.clone() for name, value in net.state_dict().items()}
         if waited >= _PATIENCE:
             break
-    return {"mean": mean, "std": std, "probe": probe(family), **kept}
+    return {"mean": mean, "std": std, "probe": probe(registry.family(family).base), **kept}
 
 
 def _normalise(features: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:

@@ -81,6 +81,11 @@ def wide_fixtures(family: str, num_envs: int, seed: int, threads: int, second: b
     return fixtures_of([one(i) for i in range(num_envs)], threads)
 
 
+def family_of(task: PickTask | PlaceTask) -> str:
+    """The shipped family whose task it is, or extends."""
+    return "pick" if isinstance(task, PickTask) else "place"
+
+
 class ArmStarts(TaskStarts[PickTask | PlaceTask]):
     """`affordance_data.Starts` of pick or place, over the fixtures of the task."""
 
@@ -89,7 +94,8 @@ class ArmStarts(TaskStarts[PickTask | PlaceTask]):
     def __init__(self, task: PickTask | PlaceTask) -> None:
         super().__init__(task)
         self.bodies = Props(task)
-        weights = WEIGHTS[task.name, task.fixtures.cfgs[0].other is not None]
+        self.family = family_of(task)
+        weights = WEIGHTS[self.family, task.fixtures.cfgs[0].other is not None]
         self._choices = torch.tensor(list(weights))
         self._weights = torch.tensor([float(weight) for weight in weights.values()])
         self._covered = (task.fixtures.kind == KINDS.index("drawer")).float()
@@ -100,7 +106,7 @@ class ArmStarts(TaskStarts[PickTask | PlaceTask]):
         task.reset(mask, rng)
         drawn = torch.multinomial(self._weights, len(rows), replacement=True, generator=rng)
         kind = self._choices[drawn]
-        if task.name == "pick":
+        if self.family == "pick":
             kind = self._put_inside(rows, kind, rng)
         self.kind[rows] = kind
         self._move_base(rows, kind, rng)
@@ -112,11 +118,11 @@ class ArmStarts(TaskStarts[PickTask | PlaceTask]):
         """See `Starts.begin`. A pick's spot is right under its object."""
         task, goal = self.task, self.task.goal
         present = self.kind != ABSENT
-        if task.name == "pick":
+        if self.family == "pick":
             goal.spot[mask, 2] = bottom(task.state, goal.index, goal.half, goal.shape)[mask]
-        read = pick_features if task.name == "pick" else place_features
+        read = pick_features if self.family == "pick" else place_features
         features = read(task.state, goal, present, self._covered)
-        return features, counts(task.name, task.state, goal) & present
+        return features, counts(self.family, task.state, goal) & present
 
     def _put_inside(
         self, rows: torch.Tensor, kind: torch.Tensor, rng: torch.Generator
@@ -152,12 +158,12 @@ class ArmStarts(TaskStarts[PickTask | PlaceTask]):
         yaw = old[:, 2] + level * spread * (2 * u[:, 3] - 1)
         yaw = torch.where(far, 2 * torch.pi * u[:, 3], yaw)
         pose = torch.cat([torch.where(far[:, None], away, near), yaw[:, None]], -1)
-        self.bodies.set_base(rows, pose, carry=self.task.name == "place")
+        self.bodies.set_base(rows, pose, carry=self.family == "place")
 
     def _disturb(self, rows: torch.Tensor, kind: torch.Tensor, rng: torch.Generator) -> None:
         """What each kind of start is besides where the base stands."""
         bodies = self.bodies
-        emptied = (kind == EMPTY) | ((kind == ANOTHER) & (self.task.name == "place"))
+        emptied = (kind == EMPTY) | ((kind == ANOTHER) & (self.family == "place"))
         bodies.open_gripper(rows[emptied])
         for chosen, put in (
             (kind == POSTURE, bodies.pose_arm),

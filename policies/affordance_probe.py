@@ -20,8 +20,8 @@ TOLERANCE = 1e-3
 _ROWS = 6
 
 
-def probe(family: str) -> torch.Tensor:
-    """(6, F) the family's readings of the made-up state."""
+def probe(base: str) -> torch.Tensor:
+    """(6, F) the readings of the made-up state by a shipped family, or by those that extend it."""
     rng = torch.Generator().manual_seed(0)
 
     def draw(*shape: int, low: float = -1.0, high: float = 1.0) -> torch.Tensor:
@@ -35,18 +35,18 @@ def probe(family: str) -> torch.Tensor:
         drawer=draw(low=0.0, high=0.3), arm=draw(7),
     )  # fmt: skip
     present = torch.tensor([True] * (_ROWS - 1) + [False])
-    if family == "navigate":
+    if base == "navigate":
         boxes = torch.cat([2 * draw(4, 2), draw(4, 2, low=0.1, high=0.3)], -1)
         around = Obstacles(boxes, draw(4) > 0)
         way = Way(draw(low=0.0, high=4.0), draw(low=-0.2, high=0.5))
         return navigate_features(state, 2 * draw(3), around, way, present)
-    if family in ("open", "close"):
+    if base in ("open", "close"):
         heading = draw(low=-3.0, high=3.0)
         drawer = DrawerGoal(
             handle=draw(3),
             slide=torch.stack([torch.cos(heading), torch.sin(heading)], -1),
             travel=draw(low=0.2, high=0.4),
-            opened=torch.full((_ROWS,), family == "open"),
+            opened=torch.full((_ROWS,), base == "open"),
             kept=torch.zeros(_ROWS, 2, dtype=torch.bool),
         )
         return drawer_features(state, drawer)
@@ -57,5 +57,5 @@ def probe(family: str) -> torch.Tensor:
         spot=draw(3),
         drop=torch.arange(_ROWS) % 2 == 0,
     )
-    read = pick_features if family == "pick" else place_features
+    read = pick_features if base == "pick" else place_features
     return read(state, goal, present, draw(low=0.0))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from embodied.tasks import drawer, navigate, pick, place
-from embodied.tasks.base import CONFIRM, Goal
-from embodied.tasks.drawer import DrawerGoal
+from embodied.tasks import navigate, registry
+from embodied.tasks.arm import ArmTask
+from embodied.tasks.base import CONFIRM
 from embodied.tasks.grounding import Request, ground
 from embodied.tasks.labels import SkillCall
 from embodied.tasks.navigate import NavGoal
@@ -29,7 +29,7 @@ _WAIT, _CRAWL = (
     50,
     0.05,
 )  # control steps before somebody in the way; m/s, rad/s below which it waits
-_MISHAPS = {
+_MISHAPS = {  # by the family that is, or that a skill of your own extends
     "pick": "it fell or got out of reach",
     "place": "it fell or got out of reach",
     "open": "something was pushed out of the drawer",
@@ -56,6 +56,7 @@ class Executor:
 
     def __init__(self, kitchen: Kitchen, skills: Mapping[str, Skill]) -> None:
         self.kitchen, self.skills = kitchen, skills
+        self._tasks = {family: registry.family(family).make for family in skills}
         self.map = Map.from_model(kitchen.model)
 
     def run(self, call: SkillCall, on_step: OnStep | None = None) -> Outcome:
@@ -64,25 +65,24 @@ class Executor:
         if not request.present:
             return Outcome(False, _absence(call, self.kitchen), 0)
         tick = on_step or (lambda seconds: None)
-        if call.family == "navigate":
+        if call.base == "navigate":
             return self._navigate(request, tick)
-        if call.family == "place":
-            return self._place(request, tick)
         carried = self.kitchen.holding()
-        if carried is not None:
-            return Outcome(False, f"the gripper holds the {carried}", 0)
-        if call.family == "pick":
-            return self._arm(request.goal, pick, "pick", pick.PickTask.horizon, tick)
-        return self._arm(request.drawer, drawer, call.family, drawer.DrawerTask.horizon, tick)
-
-    def _place(self, request: Request, tick: OnStep) -> Outcome:
-        goal = request.goal
-        assert goal is not None
-        if not bool(held(self.kitchen.state, goal.index, goal.half)[0]):
-            carried = self.kitchen.holding()
+        if not self._ready(call, request, carried):
             found = f"holds the {carried}" if carried else "is empty"
             return Outcome(False, f"the gripper {found}", 0)
-        return self._arm(goal, place, "place", place.PlaceTask.horizon, tick)
+        outcome = self._arm(call, request, tick)
+        if call.own and outcome.success:
+            self.kitchen.did.append(call.label)
+        return outcome
+
+    def _ready(self, call: SkillCall, request: Request, carried: str | None) -> bool:
+        """Whether the gripper has what the skill begins with: its object, or nothing."""
+        if call.base != "place":
+            return carried is None
+        goal = request.goal
+        assert goal is not None
+        return bool(held(self.kitchen.state, goal.index, goal.half)[0])
 
     def _navigate(self, request: Request, tick: OnStep) -> Outcome:
         kitchen, skill = self.kitchen, self.skills["navigate"]
@@ -113,24 +113,23 @@ class Executor:
                 return Outcome(False, "somebody stands in the way", step)
         return Outcome(False, "did not get there in time", step)
 
-    def _arm(
-        self, goal: Goal | DrawerGoal | None, task: object, family: str, horizon: int, tick: OnStep
-    ) -> Outcome:
-        """Runs an arm skill whose module `task` has observe, success and failure."""
-        kitchen, confirmed, reason = self.kitchen, 0, "ran out of time"
-        skill = self.skills[family]
-        step = 0
-        for step in range(1, int(horizon * PATIENCE) + 1):
-            obs = task.observe(kitchen.state, goal, kitchen.control)  # type: ignore[attr-defined]
-            kitchen.control.move_arm(skill.act(obs), kitchen.state)
+    def _arm(self, call: SkillCall, request: Request, tick: OnStep) -> Outcome:
+        """Runs an arm skill: its policy acts, its task judges."""
+        kitchen, confirmed, reason, step = self.kitchen, 0, "ran out of time", 0
+        skill, made = self.skills[call.family], self._tasks[call.family]
+        goal = request.goal if request.drawer is None else request.drawer
+        task: ArmTask = made.over(kitchen.state, goal, kitchen.control)  # type: ignore[attr-defined]
+        for step in range(1, int(task.horizon * PATIENCE) + 1):
+            kitchen.control.move_arm(skill.act(task.observe()), kitchen.state)
             kitchen.step()
             tick(step * CONTROL_DT)
-            confirmed = confirmed + 1 if bool(task.success(kitchen.state, goal)[0]) else 0  # type: ignore[attr-defined]
+            task.state = kitchen.state
+            confirmed = confirmed + 1 if bool(task.success()[0]) else 0
             if confirmed >= CONFIRM:
-                rest = self._withdraw(tick, step) if task is place else 0
+                rest = self._withdraw(tick, step) if call.own or call.base == "place" else 0
                 return Outcome(True, "", step + rest)
-            if bool(task.failure(kitchen.state, goal)[0]):  # type: ignore[attr-defined]
-                reason = _MISHAPS[family]
+            if bool(task.failure()[0]):
+                reason = _MISHAPS[call.base]
                 break
         return Outcome(False, reason, step + self._withdraw(tick, step))
 

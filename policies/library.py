@@ -1,23 +1,27 @@
-"""The skill library: one released skill per family, shipped ones by default."""
+"""The skill library: one released skill per family, shipped ones by default, and those of your own."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from embodied.errors import UsageError
-from embodied.tasks import registry
+from embodied.tasks import own, registry
 from embodied.tasks.registry import Family
 from policies import layout
 from policies.affordance import Affordance
-from policies.skill import Skill
+from policies.skill import Skill, checked, read_card
 
 SHIPPED = Path(__file__).parent / "skills"
 """Folder of the shipped skills, one per family."""
 
 
 def load_library(folders: Mapping[str, Path] | None = None) -> dict[str, Skill]:
-    """All families' skills; `folders` replaces single ones. Their success heads are checked too.
+    """All families' skills, and those of your own that are registered and whole.
+
+    Args:
+        folders: replace shipped ones, by family.
 
     Raises:
         UsageError: a folder is no skill, a skill of another family than it is given for, or one
@@ -29,6 +33,21 @@ def load_library(folders: Mapping[str, Path] | None = None) -> dict[str, Skill]:
         skill = load_skill(spec, chosen.get(family, SHIPPED / family), "--skills.")
         Affordance.load(skill)  # what is damaged is refused before anything has begun
         library[family] = skill
+    return library | load_own()
+
+
+def load_own() -> dict[str, Skill]:
+    """Skills of your own by name. One that cannot be used any more is told of and left out."""
+    library = {}
+    for name, kept in own.registered().items():
+        try:
+            checked(kept.folder, read_card(kept.folder), own.TASK)  # it is run next
+            skill = load_skill(registry.family(name), kept.folder)
+            Affordance.load(skill)
+        except UsageError as error:
+            print(f"your skill '{name}' is left out: {error}", file=sys.stderr)
+            continue
+        library[name] = skill
     return library
 
 
@@ -68,7 +87,7 @@ def check_layout(skill: Skill, spec: Family) -> None:
         if have != want:
             raise UsageError(
                 f"The skill in {skill.folder} was trained with {have} {what}, this version's "
-                f"{spec.name} has {want}; train it anew: python -m embodied.train {spec.name}"
+                f"{spec.name} has {want}; train it anew: python -m embodied.train {spec.words}"
             )
     before = skill.card.observes
     if before is not None and (columns := layout.changed(before, spec)):

@@ -3,8 +3,10 @@
     <skill>/skill.json               the card below, validated
             policy.safetensors       the policy's mean network
             affordance.safetensors   the success head (see `affordance`)
+            task.py                  of a skill of your own: its task file
 
-Nothing in it can run code, unlike an SB3 zip. Every weight file's sha256 stands in the card and is
+
+Nothing in a shipped one can run code, unlike an SB3 zip. Every file's sha256 stands in the card and is
 checked on load; that guards against damage and mix-ups, not against somebody who rewrites both.
 """
 
@@ -24,8 +26,9 @@ from torch import nn
 
 from embodied.errors import UsageError
 from embodied.outputs import atomic, write_text
+from embodied.tasks.own import CARD, TASK
 
-CARD, POLICY, AFFORDANCE = "skill.json", "policy.safetensors", "affordance.safetensors"
+POLICY, AFFORDANCE = "policy.safetensors", "affordance.safetensors"
 
 
 class Figure(BaseModel):
@@ -55,6 +58,18 @@ class Training(BaseModel):
     task's own reward."""
 
 
+class Own(BaseModel):
+    """What the card of a skill of your own says besides (see `embodied.tasks.own`)."""
+
+    model_config = ConfigDict(extra="forbid")
+    label: str
+    """Template of its labels."""
+    aliases: tuple[str, ...] = ()
+    """Further templates: other ways to ask for it."""
+    base: str
+    """The shipped family that its task extends."""
+
+
 class SkillCard(BaseModel):
     """The contents of skill.json."""
 
@@ -73,6 +88,12 @@ class SkillCard(BaseModel):
     observes: list[float] | None = None
     """What the policy observes, a number a column (see `layout`); None in cards of before it was kept."""
     sha256: dict[str, str] = {}
+    own: Own | None = None
+
+    @property
+    def base(self) -> str:
+        """The shipped family that it is of, or extends."""
+        return self.own.base if self.own else self.family
 
 
 class Skill:
@@ -142,8 +163,12 @@ def read_card(folder: Path) -> SkillCard:
         ) from error
 
 
-def load_checked(folder: Path, card: SkillCard, name: str) -> dict[str, torch.Tensor]:
-    """The tensors of a weight file whose sha256 is the card's."""
+def checked(folder: Path, card: SkillCard, name: str) -> Path:
+    """A file of a skill folder, if its sha256 is the card's.
+
+    Raises:
+        UsageError: it is not, or there is none.
+    """
     path = folder / name
     if not path.is_file():
         raise UsageError(f"{folder} lacks {name}; copy the skill folder again or train it anew.")
@@ -153,6 +178,12 @@ def load_checked(folder: Path, card: SkillCard, name: str) -> dict[str, torch.Te
             f"{path} is not the file its {CARD} was written for (sha256 {found[:12]}..., expected "
             f"{str(wanted)[:12]}...); copy the skill folder again or train it anew."
         )
+    return path
+
+
+def load_checked(folder: Path, card: SkillCard, name: str) -> dict[str, torch.Tensor]:
+    """The tensors of a weight file whose sha256 is the card's."""
+    path = checked(folder, card, name)
     try:
         return load_file(path)
     except SafetensorError as error:
@@ -203,11 +234,16 @@ def put_mean(net: nn.Sequential, policy: nn.Module) -> None:
         target.load_state_dict(source.state_dict())
 
 
-def save_skill(folder: Path, card: SkillCard, weights: dict[str, dict[str, torch.Tensor]]) -> None:
+def save_skill(
+    folder: Path, card: SkillCard, weights: dict[str, dict[str, torch.Tensor]], task: str = ""
+) -> None:
     """Writes a skill folder: weight files by name, then the card with their hashes.
 
     Weight files already in the folder and not in `weights` stay, and stay in the card. Where writing is
     cut short, the folder lacks a card or has one with other hashes: it is no skill.
+
+    Args:
+        task: text of the task file, of a skill of your own.
 
     Raises:
         EnvironmentFault: a file cannot be written.
@@ -216,11 +252,13 @@ def save_skill(folder: Path, card: SkillCard, weights: dict[str, dict[str, torch
     for name, tensors in weights.items():
         with atomic(folder / name) as file:
             file.write(save({key: value.contiguous() for key, value in tensors.items()}))
-    hashes = {
-        name: sha256(folder / name) for name in (POLICY, AFFORDANCE) if (folder / name).is_file()
-    }
+    if task:
+        write_text(folder / TASK, task)
+    files = (POLICY, AFFORDANCE, TASK)
+    hashes = {name: sha256(folder / name) for name in files if (folder / name).is_file()}
     card = card.model_copy(update={"sha256": hashes})
-    write_text(folder / CARD, json.dumps(card.model_dump(), indent=1) + "\n")
+    unsaid = {"own"} if card.own is None else None
+    write_text(folder / CARD, json.dumps(card.model_dump(exclude=unsaid), indent=1) + "\n")
 
 
 def sha256(path: Path) -> str:

@@ -31,6 +31,7 @@ from policies.rollouts import Act
 from policies.skill import (
     AFFORDANCE,
     POLICY,
+    Own,
     Skill,
     SkillCard,
     Training,
@@ -150,6 +151,7 @@ def release(
     )
     say(f"success {describe(figures['all'])}; rolling out for the success head")
     layers = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
+    spec = registry.family(cfg.family)
     card = SkillCard(
         family=cfg.family,
         obs_dim=layers[0].in_features,
@@ -157,15 +159,16 @@ def release(
         hidden=[layer.out_features for layer in layers][:-1],
         training=made,
         figures=figures,
-        observes=layout.readings(registry.family(cfg.family)),
+        observes=layout.readings(spec),
+        own=Own(label=spec.label, aliases=spec.aliases, base=spec.base) if spec.label else None,
     )
-    save_skill(skill, card, {POLICY: net.state_dict()})
+    save_skill(skill, card, {POLICY: net.state_dict()}, spec.source)
     head, facts = affordance.train(
         cfg.family, act, seed=cfg.seed, threads=cfg.threads, log=say,
         rollouts=cfg.head_rollouts, **kwargs,
     )  # fmt: skip
     card = card.model_copy(update={"affordance": facts})
-    save_skill(skill, card, {POLICY: net.state_dict(), AFFORDANCE: head})
+    save_skill(skill, card, {POLICY: net.state_dict(), AFFORDANCE: head}, spec.source)
     return card
 
 

@@ -33,6 +33,7 @@ class Values:
 
     def __init__(self, skills: Mapping[str, Skill], room: Map) -> None:
         self._heads = {family: Affordance.load(skill) for family, skill in skills.items()}
+        self._bases = {family: skill.card.base for family, skill in skills.items()}
         self._room = room
 
     def __call__(self, kitchen: Kitchen, calls: Sequence[SkillCall]) -> np.ndarray:
@@ -42,21 +43,21 @@ class Values:
             rows = [i for i, call in enumerate(calls) if call.family == family]
             if rows:
                 requests = [ground(calls[i], kitchen) for i in rows]
-                readings = self._readings(family, kitchen, requests)
+                readings = self._readings(self._bases[family], kitchen, requests)
                 values[rows] = self._heads[family].probability(readings).numpy()
         return values
 
-    def _readings(self, family: str, kitchen: Kitchen, requests: Sequence[Request]) -> torch.Tensor:
+    def _readings(self, base: str, kitchen: Kitchen, requests: Sequence[Request]) -> torch.Tensor:
         present = torch.tensor([request.present for request in requests])
         state = repeat(kitchen.state, len(requests))
-        if family == "navigate":
+        if base == "navigate":
             return self._driving(kitchen, requests, present)
-        if family in ("open", "close"):
+        if base in ("open", "close"):
             drawers = [request.drawer for request in requests if request.drawer is not None]
             return drawer_features(state, _join(drawers))
         goal = _join([request.goal for request in requests if request.goal is not None])
         covered = torch.tensor([float(request.covered) for request in requests])
-        features = pick_features if family == "pick" else place_features
+        features = pick_features if base == "pick" else place_features
         return features(state, goal, present, covered)
 
     def _driving(

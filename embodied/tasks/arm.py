@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import cycle, islice, product
+from typing import Any, Self
 
 import mujoco
 import torch
 
 from embodied.tasks.base import SHAPES, Goal
+from embodied.tasks.randomise import NONE, Randomiser
 from embodied.world import catalogue
 from embodied.world.control import FINGER_OPEN, Controller
 from embodied.world.engine import BatchEngine, CpuEngine, Engines
@@ -31,6 +34,41 @@ ROBOT_FEATURES = 21
 ARM_FEATURES = ROBOT_FEATURES + 20
 TURN_LIMIT = 1.75  # rad to either side that a grasp may want, within `control.YAW_LIMIT`
 REST_RADIUS = 0.07  # m about `REST_TCP` within which the arm counts as at rest
+
+
+class ArmTask(ABC):
+    """What the arm's tasks share: each observes and judges any state, goal and controller it is given.
+
+    `observe`, `success` and `failure` read nothing else of `self` than the attributes below, so the task
+    that a policy was trained on is also the one that the kitchen asks.
+    """
+
+    horizon: int
+    state: State
+    goal: Any
+    """A `Goal`, or a `drawer.DrawerGoal`."""
+    control: Controller
+    random: Randomiser
+
+    @classmethod
+    def over(cls, state: State, goal: Any, control: Controller) -> Self:
+        """The task over a state from elsewhere: to be asked, not to be reset or stepped."""
+        task = cls.__new__(cls)
+        task.state, task.goal, task.control = state, goal, control
+        task.random = Randomiser(control.engine, NONE)
+        return task
+
+    @abstractmethod
+    def observe(self) -> torch.Tensor:
+        """See `Task.observe`."""
+
+    @abstractmethod
+    def success(self) -> torch.Tensor:
+        """See `Task.success`."""
+
+    @abstractmethod
+    def failure(self) -> torch.Tensor:
+        """See `Task.failure`."""
 
 
 def grasp_point(state: State, goal: Goal) -> torch.Tensor:

@@ -16,6 +16,7 @@ import torch
 from embodied.tasks.arm import (
     ROBOT_FEATURES,
     TURN_LIMIT,
+    ArmTask,
     Fixtures,
     at_rest,
     place_bodies,
@@ -193,7 +194,7 @@ def terms(
     }
 
 
-class DrawerTask:
+class DrawerTask(ArmTask):
     """The training MDP of one of the two families."""
 
     name: str

@@ -39,11 +39,11 @@ class Request:
 
 def ground(call: SkillCall, kitchen: Kitchen) -> Request:
     """What the call means in the kitchen's present state."""
-    if call.family == "navigate":
+    if call.base == "navigate":
         return _navigation(call, kitchen)
-    if call.family == "pick":
+    if call.base == "pick":
         return _pick(call, kitchen)
-    if call.family in ("open", "close"):
+    if call.base in ("open", "close"):
         return Request(call, True, drawer=_drawer(call, kitchen), place=call.place)
     return _place(call, kitchen)
 
@@ -89,7 +89,7 @@ def _place(call: SkillCall, kitchen: Kitchen) -> Request:
 
 def _drawer(call: SkillCall, kitchen: Kitchen) -> DrawerGoal:
     """What is in the drawer now has to stay there."""
-    goal = DrawerGoal.read([kitchen.model], opened=call.family == "open")
+    goal = DrawerGoal.read([kitchen.model], opened=call.base == "open")
     return replace(goal, kept=inside(kitchen.state, goal))
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from embodied.errors import UsageError
+from embodied.tasks import own
 from embodied.world import catalogue
 from embodied.world.facts import BINS, PLACES, SURFACES, WHEREABOUTS, Facts, kind
 
 Family = Literal["navigate", "pick", "place", "open", "close", "done"]
-Kind = Literal["find", "go to", "pick up", "put down", "place", "bring", "open", "close", "done"]
 
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
@@ -29,15 +29,27 @@ DRAWER = "drawer"  # the one container; without a skill that opens it, no label 
 class SkillCall:
     """One thing the robot can be told to do.
 
+    family: a shipped one, or the name of a skill of your own.
+    kind: find | go to | pick up | put down | place | bring | open | close | done, or that name.
     obj: the object instance it is about, if the label names one.
     place: where the robot goes or where the object ends, if the label says so.
+    base: the shipped family whose task it is, or extends.
     """
 
     label: str
-    family: Family
-    kind: Kind
+    family: str
+    kind: str
     obj: str | None = None
     place: str | None = None
+    base: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base", self.base or self.family)
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a skill of your own."""
+        return self.base != self.family
 
 
 DONE = SkillCall("done", "done", "done")
@@ -74,6 +86,12 @@ def place(obj: str, where: str) -> SkillCall:
     return SkillCall(f"place the {obj} {word} the {where}", "place", "place", obj=obj, place=where)
 
 
+def of_own(skill: own.OwnSkill, obj: str | None, where: str | None) -> SkillCall:
+    """What a skill of your own does with `obj`, at `where`."""
+    where = DRAWER if skill.base in ("open", "close") else where
+    return SkillCall(skill.of(obj, where), skill.name, skill.name, obj, where, skill.base)
+
+
 _BY_START = {"find the ": find, "pick up the ": pick_up, "put down the ": put_down}
 
 
@@ -101,8 +119,18 @@ def enumerate_calls(
     for name in names:
         targets = (*PLACE_TARGETS, *inside)
         calls += [pick_up(name), put_down(name), *(place(name, to) for to in targets)]
-    calls += [OPEN, CLOSE, BRING]
+    calls += [OPEN, CLOSE, BRING, *_own_calls(names, (*PLACE_TARGETS, *inside))]
     return [*(call for call in calls if call.family in families), DONE]
+
+
+def _own_calls(names: Iterable[str], targets: Iterable[str]) -> list[SkillCall]:
+    """Every label of every skill of your own."""
+    return [
+        of_own(skill, obj, where)
+        for skill in own.registered().values()
+        for obj in (names if "object" in skill.fields else [None])
+        for where in (targets if "place" in skill.fields else [None])
+    ]
 
 
 def parse_label(label: str) -> SkillCall:
@@ -114,11 +142,7 @@ def parse_label(label: str) -> SkillCall:
     for call in (DONE, BRING, OPEN, CLOSE):
         if label == call.label:
             return call
-    for start, make in (
-        ("find the ", find),
-        ("pick up the ", pick_up),
-        ("put down the ", put_down),
-    ):
+    for start, make in _BY_START.items():
         if label.startswith(start) and label != start:
             return make(label.removeprefix(start))
     if label.startswith("go to the ") and label.removeprefix("go to the ") in WHEREABOUTS:
@@ -129,6 +153,10 @@ def parse_label(label: str) -> SkillCall:
                 call = place(label.removeprefix("place the ").removesuffix(end), where)
                 if call.label == label and call.obj:
                     return call
+    for skill in own.registered().values():
+        read = skill.read(label)
+        if read is not None:
+            return of_own(skill, *read)
     raise UsageError(f"No skill is called '{label}'; labels look like 'pick up the sponge'.")
 
 
@@ -139,7 +167,11 @@ def feasible(call: SkillCall, facts: Facts) -> bool:
     """
     if call.kind == "find":
         return call.obj is not None and facts.at.get(call.obj) is not None
-    if call.kind == "pick up":
+    if call.own and call.base == "place":
+        return facts.holding == call.obj and call.place in (None, facts.robot_at)
+    if call.own and call.base != "pick":
+        return facts.robot_at == call.place and facts.holding is None
+    if call.base == "pick":
         where = facts.at.get(call.obj or "")
         reachable = where is not None and where not in OUT_OF_REACH and not _shut(where, facts)
         return facts.holding is None and reachable and facts.robot_at == where
@@ -164,6 +196,8 @@ def ideal_effect(call: SkillCall, facts: Facts) -> Facts:
     """The state after the call succeeded. A call that is not feasible changes nothing."""
     if not feasible(call, facts) or call.kind == "done":
         return facts
+    if call.own:
+        return replace(facts, did=(*facts.did, call.label))
     if call.kind == "go to":
         return facts.moved_to(call.place)
     if call.kind == "find":

@@ -9,6 +9,7 @@ import torch
 from embodied.tasks.arm import (
     ARM_FEATURES,
     KINDS,
+    ArmTask,
     Fixtures,
     Start,
     any_yaw,
@@ -98,7 +99,7 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
     }
 
 
-class PickTask:
+class PickTask(ArmTask):
     """The training MDP: one object on a surface, a tray or in an open drawer, the robot roughly where
     navigation stops; before the drawer that is one stand for all that lies in it."""
 

@@ -10,6 +10,7 @@ import torch
 from embodied.tasks.arm import (
     ARM_FEATURES,
     KINDS,
+    ArmTask,
     Fixtures,
     Start,
     arm_features,
@@ -122,7 +123,7 @@ def terms(state: State, goal: Goal, action: torch.Tensor) -> dict[str, torch.Ten
     }
 
 
-class PlaceTask:
+class PlaceTask(ArmTask):
     """The training MDP: an object in the gripper, a fixture in front, a spot on it.
 
     Args:

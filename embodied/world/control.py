@@ -31,7 +31,7 @@ class Controller:
     """Turns actions in [-1, 1] into actuator commands; keeps each simulation's targets."""
 
     def __init__(self, engine: BatchEngine) -> None:
-        self._engine, n = engine, engine.nsim
+        self.engine, n = engine, engine.nsim
         names = [
             engine.model.actuator(i).name.removeprefix("robot/") for i in range(engine.model.nu)
         ]
@@ -89,7 +89,7 @@ class Controller:
 
     def _write(self, heading: torch.Tensor | None) -> None:
         """Writes ctrl; heading (N,) turns base velocities into the world, None writes none."""
-        n = self._engine.nsim
+        n = self.engine.nsim
         ctrl = torch.zeros(n, len(self._index))
         if heading is not None:
             ctrl[:, :2] = rotate(self.velocity[:, :2], heading)
@@ -97,9 +97,9 @@ class Controller:
         ctrl[:, 3:6] = self.target[:, :3]
         ctrl[:, 8] = self.target[:, 3]
         ctrl[:, 9:] = self.opening[:, None]
-        written = self._engine.field("ctrl")
+        written = self.engine.field("ctrl")
         written[:, self._index] = ctrl.to(written.dtype)
 
     def advance(self) -> None:
         """Runs the physics for one control step (`scene.CONTROL_DT`)."""
-        self._engine.step(SUBSTEPS)
+        self.engine.step(SUBSTEPS)

@@ -32,6 +32,7 @@ class Facts:
     open: every drawer and whether it is open.
     visited: places the robot has stood at, in order, without consecutive repeats; the current one
         is the last of them.
+    did: labels of skills of your own that have succeeded, in order; nothing else here tells of them.
     """
 
     at: Mapping[str, str | None]
@@ -39,15 +40,17 @@ class Facts:
     robot_at: str | None = None
     open: Mapping[str, bool] = field(default_factory=lambda: {"drawer": False})
     visited: tuple[str, ...] = ()
+    did: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", dict(self.at))
         object.__setattr__(self, "open", dict(self.open))
         object.__setattr__(self, "visited", tuple(self.visited))
+        object.__setattr__(self, "did", tuple(self.did))
 
     def __hash__(self) -> int:
         at, doors = frozenset(self.at.items()), frozenset(self.open.items())
-        return hash((at, self.holding, self.robot_at, doors, self.visited))
+        return hash((at, self.holding, self.robot_at, doors, self.visited, self.did))
 
     @property
     def instances(self) -> tuple[str, ...]:
@@ -69,6 +72,7 @@ class Facts:
             "robot_at": self.robot_at,
             "open": dict(self.open),
             "visited": list(self.visited),
+            **({"did": list(self.did)} if self.did else {}),
         }
 
     @classmethod
@@ -80,4 +84,5 @@ class Facts:
             robot_at=data["robot_at"],
             open=data["open"],
             visited=tuple(data["visited"]),
+            did=tuple(data.get("did", ())),
         )

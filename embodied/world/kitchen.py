@@ -66,6 +66,8 @@ class Kitchen:
         self.travel = float(self.model.joint("drawer").range[1])
         """How far the drawer can be pulled out [m]."""
         self._visited: list[str] = []
+        self.did: list[str] = []
+        """Labels of skills of your own that have succeeded, in order, as the executor notes them."""
         self._memo: dict[str, Any] = {}  # readings of the present state that are asked for often
         self.restart(np.random.default_rng(seed))
 
@@ -205,6 +207,7 @@ class Kitchen:
             robot_at=self.robot_at(),
             open={"drawer": float(self.state.drawer[0]) > self.travel / 2},
             visited=tuple(self._visited),
+            did=tuple(self.did),
         )
 
     # ---- putting things somewhere ----------------------------------------------------------------
@@ -213,6 +216,7 @@ class Kitchen:
         """Back to the model's default state, with a new source of randomness."""
         self.rng = rng
         self._visited.clear()
+        self.did.clear()
         self.engine.reset()
         self._rest_arm()
         self.refresh()

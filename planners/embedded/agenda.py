@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from embodied.tasks.labels import DRAWER
+from embodied.tasks import own
+from embodied.tasks.labels import DRAWER, parse_label
 from embodied.world.facts import SURFACES, Facts, kind
 from planners.embedded.determiners import Det
 
@@ -20,10 +21,10 @@ BACK = "back"
 class Duty:
     """One thing owed.
 
-    kind: move | hold | release | go | find | open | close (the drawer). choices: instances that
-    would do, how well each fits; need: how many of them; targets: places that would do, best first,
-    with weights. refers: an earlier duty whose chosen things this one means (`other`: means the
-    rest of them). distinct: no two of the things may be of one kind.
+    kind: move | hold | release | go | find | open | close (the drawer) | own (`skill`, one of your
+    own). choices: instances that would do, how well each fits; need: how many of them; targets:
+    places that would do, best first, with weights. refers: an earlier duty whose chosen things
+    this one means (`other`: means the rest of them). distinct: no two of the things may be of one kind.
 
     det, where: how the words speak of the things and of the targets (see `determiners`). With
     "the", more choices than needed (more targets than one) mean that the words leave open which;
@@ -40,6 +41,7 @@ class Duty:
     det: Det = "a"
     where: Det = "the"
     said: str = ""
+    skill: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -86,6 +88,12 @@ def stand(duty: Duty, first: Facts, now: Facts, chosen: Mapping[int, frozenset[s
         case "open" | "close":
             done = now.open.get(DRAWER, False) == (duty.kind == "open")
             return Standing(duty, (), {}, done, frozenset())
+        case "own":  # nothing in the state shows what it did but that it has succeeded since
+            calls = [parse_label(label) for label in now.did[len(first.did) :]]
+            told = {call.obj for call in calls if call.family == duty.skill}
+            served = frozenset(names & told)
+            met = len(served) >= duty.need if names else bool(told)
+            return Standing(duty, choices, goals, met, served)
     places = _targets(duty, None, first)
     here = now.robot_at in {p for p, _ in places}
     return Standing(duty, (), {"": places}, here, frozenset())
@@ -177,6 +185,8 @@ def options(place: Place, now: Facts, fresh: str | None) -> dict[Option, float]:
     if s is None:
         return {("done", None, None): 1.0}
     kind_ = s.duty.kind
+    if kind_ == "own":
+        return _own(s, now, fresh)
     if kind_ == "go":
         return {("go to", None, p): w for p, w in s.goals("")}
     if kind_ == "release":
@@ -193,6 +203,43 @@ def options(place: Place, now: Facts, fresh: str | None) -> dict[Option, float]:
     taken = {kind(n) for n in s.chosen} if s.duty.distinct else set()
     rest = {n: w for n, w in wanted.items() if n not in s.chosen and kind(n) not in taken}
     return _take(wanted if kind_ == "hold" else rest, now, fresh)
+
+
+def _own(s: Standing, now: Facts, fresh: str | None) -> dict[Option, float]:
+    """Towards a skill of your own: what its base family asks for comes first."""
+    skill = own.registered()[s.duty.skill]
+    left = {n: w for n, w in s.choices if n not in s.chosen}
+    if skill.base == "place" and now.holding in left:
+        return _own_place(skill, s, now)
+    if now.holding is not None:
+        return _let_go(now)
+    if not left:
+        found = _at_drawer(skill.name, now)
+        return {(k, o, DRAWER): w for (k, o, _), w in found.items()}
+    found = _take(left, now, fresh)
+    if skill.base == "place":
+        return found
+    place = "place" in skill.fields
+    out: dict[Option, float] = {}
+    for (what, thing, where), w in found.items():
+        if what != "pick up" or thing is None:
+            out[what, thing, where] = w
+            continue
+        for to, share in s.goals(thing) if place else ((None, 1.0),):
+            out[skill.name, thing, to] = w * share
+    return out
+
+
+def _own_place(skill: own.OwnSkill, s: Standing, now: Facts) -> dict[Option, float]:
+    """With the thing in the gripper: where the label says, or on the surface at hand."""
+    if "place" in skill.fields:
+        goals = _ways(s, now)
+        if now.robot_at in goals:
+            return {(skill.name, now.holding, now.robot_at): 1.0}
+        return {("go to", None, p): w for p, w in goals.items()}
+    if now.robot_at in SURFACES:
+        return {(skill.name, now.holding, None): 1.0}
+    return {("go to", None, surface): 1.0 for surface in SURFACES}
 
 
 def _ways(s: Standing, now: Facts) -> dict[str, float]:

@@ -41,7 +41,7 @@ class Group:
 def points_back(sense: Sense) -> bool:
     """Whether a piece is about things that others name."""
     guess = sense.guess
-    if sense.act not in ("move", "hold", "find"):
+    if sense.act not in ("move", "hold", "find", "own"):
         return False
     if LINKS[int(guess.link.argmax())] != "own":
         return True

@@ -110,7 +110,7 @@ def open_things(duty: Duty) -> list[tuple[str, float]]:
     """Things that a definite description fits about equally well, one per kind."""
     if duty.det != "the" or duty.refers is not None:
         return []
-    if duty.kind not in ("move", "hold", "find"):
+    if duty.kind not in ("move", "hold", "find", "own"):
         return []
     every = duty.need == len(duty.choices) and _only_looks_plural(duty)
     return _kinds_apart(duty.choices) if duty.need == 1 or every else []

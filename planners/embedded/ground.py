@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from embodied.tasks import own
 from embodied.tasks.labels import DRAWER
 from embodied.world.facts import Facts, kind
 from planners.embedded.agenda import BACK, Duty
@@ -34,6 +35,12 @@ class Hypothesis:
 def senses(guess: Guess) -> list[tuple[float, Sense]]:
     """The likeliest ways to take one piece."""
     found = []
+    if guess.own:
+        goals = _targets(guess)
+        found = [
+            (w, Sense("own", goal, QUANTS[int(guess.quant.argmax())], guess)) for w, goal in goals
+        ]
+        return sorted(found, key=lambda pair: -pair[0])
     for a in np.argsort(-guess.act)[:3]:
         act, p = ACTS[a], float(guess.act[a])
         if p < 0.04 and found:
@@ -96,7 +103,7 @@ def _build(weight: float, picked: Sequence[Sense], scene: Scene) -> Hypothesis:
                 continue
             problem = None
         fresh, trouble = _duties(i, sense, picked, scene, groups, len(duties))
-        duties += [(sense.guess.order, d) for d in fresh]
+        duties += [(sense.guess.order, replace(d, skill=sense.guess.own)) for d in fresh]
         if trouble is not None and _idle(trouble, sense):
             aside = aside or trouble
         else:
@@ -134,7 +141,7 @@ def _duties(
     if sense.act == "swap":
         return _swapped(i, picked, scene)
     sense = _with_place(_set_down(sense), scene)
-    if sense.act in ("cannot", "open", "close", "release"):
+    if sense.act in ("cannot", "open", "close", "release") or _thingless(sense):
         return _about_nothing(sense, scene)
     if sense.act in ("move", "go"):
         targets = tuple(t for t in sense.targets if scene.drawer or t[0] != DRAWER)
@@ -158,6 +165,11 @@ def _duties(
     return _handled(sense, choices, need, scene.first), None
 
 
+def _thingless(sense: Sense) -> bool:
+    """Whether a piece asks for a skill of your own that is about no thing."""
+    return sense.act == "own" and "object" not in own.registered()[sense.guess.own].fields
+
+
 def _set_down(sense: Sense) -> Sense:
     """ "Set it down next to the tea" is a move."""
     guess = sense.guess
@@ -172,7 +184,7 @@ def _about_nothing(sense: Sense, scene: Scene) -> tuple[list[Duty], Problem | No
     text = sense.guess.text
     if sense.act == "cannot":
         return [], Problem("cannot", text)
-    if sense.act != "release" and not scene.drawer:
+    if sense.act in ("open", "close") and not scene.drawer:
         return [], Problem("drawer", text)
     return [Duty(sense.act, said=text)], None
 

@@ -51,6 +51,7 @@ class Guess:
     det: Det = "a"
     where: Det = "the"
     beside: tuple[str, ...] = ()  # kinds named only to tell a place, as in "next to the apple"
+    own: str = ""  # the skill of your own that it asks for, see `own_words`
 
 
 class Interpreter:

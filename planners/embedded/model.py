@@ -10,7 +10,8 @@ and the catalogue's descriptions, and talk about more than one instruction at a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from planners.embedded.data import place_entries
 from planners.embedded.encoder import Encoder
 from planners.embedded.ground import Hypothesis, hypotheses
 from planners.embedded.interpret import Entry, Guess, Interpreter
+from planners.embedded.own_words import asks
 from planners.embedded.progress import seen
 from planners.embedded.referents import Problem
 from planners.embedded.store import WEIGHTS, load_readers
@@ -83,10 +85,11 @@ class EmbeddedModel:
     def probabilities(self, prompt: Prompt, calls: Sequence[SkillCall]) -> np.ndarray:
         """(K,) probabilities over `calls`, each at least its part of the floor."""
         index = {
-            (c.kind, c.obj, c.place if c.kind in PLACED else None): i for i, c in enumerate(calls)
+            (c.kind, c.obj, c.place if c.kind in PLACED or c.own else None): i
+            for i, c in enumerate(calls)
         }
         p = np.zeros(len(calls))
-        for label, weight in self._next(prompt, drawer_in(calls)):
+        for label, weight in self._next(prompt, Offered.of(calls)):
             if label in index:
                 p[index[label]] += weight
         total = p.sum()
@@ -94,8 +97,8 @@ class EmbeddedModel:
             return np.full(len(calls), 1 / len(calls))
         return (1 - FLOOR) * p / total + FLOOR / len(calls)
 
-    def _next(self, prompt: Prompt, drawer: bool) -> Iterator[tuple[Option, float]]:
-        known, trail = self._understood(prompt, drawer)
+    def _next(self, prompt: Prompt, offered: Offered) -> Iterator[tuple[Option, float]]:
+        known, trail = self._understood(prompt, offered)
         found = [h for h in known.found if h.problem is None]
         for h in found:
             shares = options(locate(h.duties, trail), prompt.facts, prompt.in_front)
@@ -105,12 +108,12 @@ class EmbeddedModel:
         if not found:
             yield ("done", None, None), 1.0
 
-    def _understood(self, prompt: Prompt, drawer: bool) -> tuple[Understanding, list[Facts]]:
+    def _understood(self, prompt: Prompt, offered: Offered) -> tuple[Understanding, list[Facts]]:
         """The readings by now, and the states since they hold."""
         trail = seen(prompt)
 
         def read(text: str, first: Facts) -> list[Hypothesis]:
-            return self.hypotheses(text, first, drawer)
+            return self.hypotheses(text, first, offered.drawer, offered.own)
 
         known = understand(prompt, trail, read, self.interpreter)
         return known, trail[known.start :]
@@ -119,7 +122,7 @@ class EmbeddedModel:
         """Why nothing can satisfy what was said in the scene it was said in, or None."""
         if prompt.history and not prompt.turns:
             return None
-        known, trail = self._understood(prompt, drawer_in(calls))
+        known, trail = self._understood(prompt, Offered.of(calls))
         if len(trail) > 1 or (known.unclear and _asked_twice(prompt)):
             return UNCLEAR if known.unclear else None
         stuck = [h for h in known.found if h.problem is not None]
@@ -137,18 +140,27 @@ class EmbeddedModel:
         self, prompt: Prompt, calls: Sequence[SkillCall], affordance: Sequence[float]
     ) -> Question | None:
         """See `CanAsk`: what the words leave open in this scene, where the prediction set says so."""
-        known, trail = self._understood(prompt, drawer_in(calls))
+        known, trail = self._understood(prompt, Offered.of(calls))
         if len(trail) > 1:  # asked when it was said, and not again on the way
             return None
         found = meanings(known.found, trail[0], calls, affordance)
         return asking.question(found, self.threshold, trail[0])
 
-    def hypotheses(self, instruction: str, first: Facts, drawer: bool = False) -> list[Hypothesis]:
+    def hypotheses(
+        self,
+        instruction: str,
+        first: Facts,
+        drawer: bool = False,
+        own: Collection[str] = (),
+    ) -> list[Hypothesis]:
         """What the instruction may mean in the scene it was said in, likeliest first.
 
-        drawer: whether it can be opened and closed (`drawer_in` the calls offered).
+        Args:
+            drawer: whether it can be opened and closed.
+            own: names of the skills of your own that are offered.
         """
-        return hypotheses(self.guesses(instruction), first, drawer, self.calibration.whole)
+        guesses = asks(self.guesses(instruction), own)
+        return hypotheses(guesses, first, drawer, self.calibration.whole)
 
     def guesses(self, instruction: str) -> tuple[Guess, ...]:
         """The network's guess for each piece of the instruction."""
@@ -160,9 +172,22 @@ def _asked_twice(prompt: Prompt) -> bool:
     return len(asked) > 1 and asked[-1] == asked[-2]
 
 
-def drawer_in(calls: Sequence[SkillCall]) -> bool:
-    """Whether the calls offered make the drawer a place like others."""
-    return opens({call.family for call in calls})
+@dataclass(frozen=True)
+class Offered:
+    """What the calls offered say of the robot's skills.
+
+    drawer: whether they make the drawer a place like others. own: names of skills of your own.
+    """
+
+    drawer: bool
+    own: frozenset[str]
+
+    @classmethod
+    def of(cls, calls: Sequence[SkillCall]) -> Offered:
+        """What these calls say."""
+        return cls(
+            opens({call.family for call in calls}), frozenset(c.family for c in calls if c.own)
+        )
 
 
 def reason(problem: Problem, facts: Facts, known: Sequence[str]) -> str:

@@ -76,7 +76,9 @@ def _align(
         return () if p == len(visited) - 1 else None
     call, here = done[0], visited[p] if 0 <= p < len(visited) else None
     if call.kind not in ARRIVE:
-        if call.kind in DOORS:
+        if call.own:
+            ways = True
+        elif call.kind in DOORS:
             ways = here == call.place
         elif call.kind in TAKE:
             ways = here is not None and known.get(call.obj or "", here) == here
@@ -102,6 +104,8 @@ def _undo(call: SkillCall, after: Facts, before: Sequence[SkillCall]) -> Facts:
         return replace(after, at={**after.at, call.obj: after.robot_at}, holding=None)
     if call.kind in DOORS:
         return replace(after, open={**after.open, call.place or "": call.kind == "close"})
+    if call.own:
+        return replace(after, did=after.did[:-1])
     if call.kind not in LEAVE:
         return after
     thing = call.obj

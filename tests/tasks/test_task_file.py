@@ -1,0 +1,138 @@
+"""A task file of one's own: what is refused, and why; what is registered, and what is left out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from embodied import train
+from embodied.errors import UsageError
+from embodied.tasks import own, registry, task_file
+from embodied.tasks.labels import enumerate_calls, feasible, ideal_effect, parse_label
+from embodied.world.facts import Facts
+from policies.library import SHIPPED, load_own
+from policies.skill import AFFORDANCE, POLICY, Own, load_checked, read_card, save_skill
+
+TASK = """
+import torch
+from embodied.tasks.{module} import {base}
+
+class Mine({base}):
+    name = "{name}"
+    label = "{label}"
+    {body}
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EMBODIED_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(task_file, "READ", {})
+    return tmp_path
+
+
+def write(
+    folder: Path, label: str = "poke the {object}", name: str = "poke", body: str = "pass",
+    module: str = "pick", base: str = "PickTask",
+) -> Path:  # fmt: skip
+    path = folder / f"{name}.py"
+    path.write_text(TASK.format(module=module, base=base, name=name, label=label, body=body))
+    return path
+
+
+def keep(path: Path) -> Path:
+    """Registers pick's policy as the skill of a task file: only who it is for is of interest here."""
+    spec = registry.family(str(path))
+    card, made = read_card(SHIPPED / spec.base), path.parent / "made"
+    weights = {name: load_checked(SHIPPED / spec.base, card, name) for name in (POLICY, AFFORDANCE)}
+    mine = Own(label=spec.label, base=spec.base)
+    card = card.model_copy(update={"family": spec.name, "own": mine})
+    save_skill(made, card, weights, spec.source)
+    return own.register(spec.name, made)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "words"),
+    [
+        ({"label": "poke it"}, "needs {object}"),
+        ({"label": "poke the {thing}"}, "may name {object} and {place}"),
+        ({"label": "Poke the {object}"}, "small letters"),
+        ({"label": "pick up the {object}"}, "reads like those of 'pick'"),
+        ({"name": "pick"}, "cannot be called 'pick'"),
+        ({"name": "all"}, "cannot be called 'all'"),
+        ({"body": "def success(self): return self.fixtures.half[:, 0] > 0"}, "fails (line 8)"),
+        ({"body": "def success(self): return torch.ones(3).bool()"}, "success of Mine"),
+        ({"body": "def rewards(self): return {'far': torch.ones(4) / 0}"}, "reward term 'far'"),
+        ({"body": "obs_dim = 5"}, "observe of Mine"),
+        ({"body": "x = 1 +"}, "SyntaxError"),
+        ({"module": "navigate", "base": "NavigateTask"}, "extends none of PickTask"),
+        ({"module": "drawer", "base": "OpenTask"}, "needs nothing in braces"),
+    ],
+)
+def test_what_is_no_task_of_ones_own_is_refused_with_the_reason(
+    home: Path, kwargs: dict[str, str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main([str(write(home, **kwargs))]) == 2
+    assert words in capsys.readouterr().err
+    assert not (home / "home").exists()
+
+
+def test_a_file_that_is_not_there_or_holds_two_tasks_is_refused(home: Path) -> None:
+    with pytest.raises(UsageError, match="no task file"):
+        registry.family(str(home / "none.py"))
+    path = write(home)
+    path.write_text(path.read_text() + "\nclass Two(Mine):\n    pass\n")
+    with pytest.raises(UsageError, match="defines 2"):
+        registry.family(str(path))
+
+
+def test_a_registered_skill_has_labels_wherever_labels_are_read(home: Path) -> None:
+    keep(write(home))
+    calls = {call.label: call for call in enumerate_calls(["sponge"], ("pick", "poke"))}
+    call = calls["poke the sponge"]
+    assert parse_label(call.label) == call and (call.family, call.base) == ("poke", "pick")
+    assert not any(c.own for c in enumerate_calls(["sponge"], ("pick",))), (
+        "only where it is offered"
+    )
+    near = Facts({"sponge": "table"}, robot_at="table")
+    assert feasible(call, near) and not feasible(call, Facts({"sponge": "table"}))
+    after = ideal_effect(call, near)
+    assert after.did == (call.label,) and Facts.from_json(after.to_json()) == after
+
+
+def test_labels_name_a_place_where_the_template_does(home: Path) -> None:
+    keep(
+        write(home, "stack the {object} on the {place}", "stack", module="place", base="PlaceTask")
+    )
+    labels = [c.label for c in enumerate_calls(["sponge"], ("stack",))]
+    assert (
+        "stack the sponge on the table" in labels and "stack the sponge on the user" not in labels
+    )
+    call = parse_label("stack the sponge on the far counter")
+    assert (call.obj, call.place, call.base) == ("sponge", "far counter", "place")
+
+
+def test_a_skill_that_was_changed_is_left_out_and_told_of(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = keep(write(home))
+    assert list(load_own()) == ["poke"]
+    (kept / own.TASK).write_text("raise SystemExit('this must not be run')\n")
+    task_file.READ.clear()
+    assert load_own() == {}
+    assert "'poke' is left out" in capsys.readouterr().err
+    shutil.rmtree(kept)
+    own.forget()
+    assert not own.registered() and load_own() == {}
+
+
+def test_a_card_that_is_none_is_no_skill(home: Path) -> None:
+    kept = keep(write(home))
+    card = json.loads((kept / "skill.json").read_text())
+    card["own"]["label"] = "poke the {"
+    (kept / "skill.json").write_text(json.dumps(card))
+    own.forget()
+    assert not own.registered()
