@@ -62,7 +62,7 @@ def side_by_side(
     first, waiting = longest_chain(todo, needs), list[str]()
     with _stopped_at_the_end() as running, _screen(todo) as shown:
         while order.is_active():
-            waiting += order.get_ready()
+            waiting = sorted([*waiting, *order.get_ready()], key=lambda name: name not in first)
             while waiting and len(running) < jobs:
                 name = waiting.pop(0)
                 running[name] = _start(todo[name], 0 if name in first else _BEHIND)

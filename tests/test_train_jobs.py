@@ -81,6 +81,14 @@ def test_each_begins_when_what_it_needs_is_there(
 
 
 @pytest.mark.usefixtures("scripts")
+def test_the_longest_chain_goes_on_before_those_that_have_waited(tmp_path: Path) -> None:
+    needs = {"navigate": (), "pick": (), "place": ("pick",), "close": ()}
+    train_jobs.side_by_side(todo(tmp_path, *needs), needs, 1)
+    begun = [name for name, what in noted(tmp_path) if what == "begins"]
+    assert begun[:2] == ["pick", "place"] and set(begun[2:]) == {"navigate", "close"}
+
+
+@pytest.mark.usefixtures("scripts")
 def test_never_more_than_asked_for(tmp_path: Path) -> None:
     train_jobs.side_by_side(todo(tmp_path, "navigate", "pick", "place"), NEEDS, 1)
     whats = [what for _, what in noted(tmp_path)]
