@@ -60,6 +60,15 @@ def test_what_can_be_done_has_a_plan_with_room_to_spare(item: SuiteItem):
         assert without is not None and len(without) == len(calls)
 
 
+def test_every_chain_of_five_needs_five_skills_or_more_and_has_room_to_spare():
+    chains = load_suite(f"{FOLDER}/five.yaml").items
+    assert {kind for item in chains for kind in item.start.objects} == set(catalogue.objects())
+    for item in chains:
+        calls = plan(item).calls
+        assert calls and len(calls) >= 5, item.id
+        assert item.max_skills == math.ceil(1.5 * len(calls) + 2)
+
+
 def test_nothing_is_asked_for_twice():
     mine = [item for suite in SUITES.values() for item in suite.items]
     older = load_suite(f"{FOLDER}/first.yaml").items
