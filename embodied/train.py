@@ -9,29 +9,22 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-import yaml
 
 from embodied import cli, outputs
 from embodied.errors import UsageError
+from embodied.train_folder import finished, run_folder
+from embodied.train_screen import progress_bar
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from embodied.tasks.registry import Family
-    from policies.checkpoints import Progress
     from policies.trainer import TrainerCfg
 
-TABLE = "results.json"
-"""What `train all` ends with."""
 GPU_BUDGET = 6
 """So many times a family's steps are trained for with the preset cuda."""
 PRESETS: dict[str, dict[str, Any]] = {
@@ -156,7 +149,7 @@ def _train_skill(cfg: TrainCfg) -> int:
         learning_rate=cfg.learning_rate,
         **settings_of(cfg),
     )
-    folder = run_folder(cfg, _config(cfg, settings))
+    folder = run_folder(cfg.family, _config(cfg, settings), cfg.out, cfg.fresh)
     if finished(folder):
         print("this training is finished; give --out another folder to train anew")
     else:
@@ -206,30 +199,6 @@ def steps_of(cfg: TrainCfg) -> int:
     return settings_of(cfg).get("steps") or registry.family(cfg.family).steps
 
 
-def run_folder(cfg: TrainCfg, config: dict[str, object]) -> Path:
-    """The folder of the training that cfg asks for: its own unfinished one, or a new one.
-
-    Raises:
-        UsageError: --out holds another training.
-    """
-    if cfg.out is not None:
-        _check_same(cfg.out.expanduser(), config, cfg.fresh)
-    folder = None if cfg.fresh or cfg.out else _unfinished(config)
-    if folder is None:
-        folder = outputs.new_run_folder("train", Path(cfg.family).stem, cfg.out, resume=True)
-    if not (folder / "config.yaml").exists():
-        outputs.describe_run(folder, config)
-    print(f"run folder: {folder}", flush=True)
-    return folder
-
-
-def finished(folder: Path) -> bool:
-    """Whether a run folder holds a whole skill, or the table of all of them."""
-    from policies.skill import is_whole
-
-    return (folder / TABLE).exists() or is_whole(folder / "skill")
-
-
 def _config(cfg: TrainCfg, settings: TrainerCfg) -> dict[str, object]:
     """What makes two trainings the same: only these go on from each other's checkpoints.
 
@@ -267,29 +236,6 @@ def chosen(cfg: TrainCfg) -> dict[str, object]:
     }
 
 
-def _check_same(folder: Path, config: dict[str, object], fresh: bool) -> None:
-    """Refuse a folder with another training in it, before anything is written there.
-
-    Raises:
-        UsageError: it holds another one, or one at all where --fresh wants none.
-    """
-    held = _read_config(folder)
-    if held is None and not (folder / "checkpoints").exists():
-        return
-    if fresh:
-        raise UsageError(
-            f"{folder} holds a training, which --fresh would lose; give another --out."
-        )
-    held = held or {}
-    for name in [*config, *held]:
-        if held.get(name) != config.get(name):
-            raise UsageError(
-                f"{folder} holds another training: its {name} is {held.get(name, 'unknown')}, not "
-                f"{config.get(name, 'given')}; give --out another folder, or the flags that this "
-                "one was begun with."
-            )
-
-
 def command_of(cfg: TrainCfg) -> str:
     """The line that makes the same skill again."""
     words = ["python", "-m", "embodied.train", cfg.family, "--preset", cfg.preset]
@@ -311,35 +257,6 @@ def command_of(cfg: TrainCfg) -> str:
     if cfg.pick:
         words += ["--pick", str(cfg.pick)]
     return shlex.join(words)
-
-
-@contextmanager
-def progress_bars(
-    totals: Mapping[str, int], console: Console | None = None
-) -> Iterator[Callable[[str, int, Mapping[str, float]], None]]:
-    """Shows trainings' progress, by name and steps; yields what is to be called with a name, its steps and
-    figures."""
-    from rich import progress as rich
-
-    columns = (
-        rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn(),
-        rich.TimeRemainingColumn(),
-    )  # fmt: skip
-    with rich.Progress(*columns, console=console) as bar:
-        tasks = {name: bar.add_task(name, total=total) for name, total in totals.items()}
-
-        def progress(name: str, steps: int, figures: Mapping[str, float]) -> None:
-            text = f"{name}  success {figures['success']:6.1%}  length {figures['length']:5.1f}"
-            bar.update(tasks[name], completed=min(steps, totals[name]), description=text)
-
-        yield progress
-
-
-@contextmanager
-def progress_bar(name: str, total: int, console: Console) -> Iterator[Progress]:
-    """`progress_bars` of one training; what it yields takes no name."""
-    with progress_bars({name: total}, console) as progress:
-        yield partial(progress, name)
 
 
 def _train(cfg: TrainCfg, settings: TrainerCfg, folder: Path) -> None:
@@ -367,23 +284,6 @@ def _train(cfg: TrainCfg, settings: TrainerCfg, folder: Path) -> None:
     if card.own is None:
         use = shlex.join(["python", "-m", "embodied.run", f"--skills.{cfg.family}", str(skill)])
         console.print(f"use it: {use} ...", soft_wrap=True)
-
-
-def _unfinished(config: dict[str, object]) -> Path | None:
-    """The latest run folder of the same settings without a finished skill."""
-    for folder in sorted(Path("outputs/train").glob("*/*"), reverse=True):
-        if _read_config(folder) == config:
-            return None if finished(folder) else folder
-    return None
-
-
-def _read_config(folder: Path) -> dict[str, object] | None:
-    """The settings that a folder's training was begun with, if it holds one."""
-    try:
-        held = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return None
-    return held if isinstance(held, dict) else None
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embodied import outputs, train, train_jobs
+from embodied import outputs, train, train_folder, train_jobs
 from embodied.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ def train_all(cfg: train.TrainCfg) -> int:
     families = registry.families()
     config = {"family": "all", "preset": cfg.preset, "seed": cfg.seed, "steps": cfg.steps}
     config |= train.chosen(cfg) | {"randomise": cfg.randomise}
-    folder = train.run_folder(cfg, config)
+    folder = train_folder.run_folder("all", config, cfg.out, cfg.fresh)
     needs = {name: family.needs for name, family in families.items()}
     names = order(needs)
     todo = {}
     for name in names:
         pick = folder / "pick" / "skill" if "pick" in needs[name] else None
-        if not train.finished(folder / name):
+        if not train_folder.finished(folder / name):
             todo[name] = dataclasses.replace(
                 cfg, family=name, out=folder / name, pick=pick, fresh=False
             )
@@ -53,7 +53,7 @@ def train_all(cfg: train.TrainCfg) -> int:
             for one in todo.values():
                 train.run(one)
     rows = [row(read_card(folder / name / "skill")) for name in names]
-    outputs.write_json(folder / train.TABLE, rows)
+    outputs.write_json(folder / train_folder.TABLE, rows)
     _show(rows, folder)
     return 0
 

@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embodied import outputs, train
+from embodied import outputs, train, train_folder
+from embodied.train_screen import progress_bar
 
 if TYPE_CHECKING:
     from policies.field import FieldCfg
@@ -35,14 +36,16 @@ def train_field(cfg: train.TrainCfg) -> int:
     settings = field.FieldCfg(cfg.family, cfg.algo or "sac-her", cfg.seed, cfg.steps)
     field.make_learner(settings.algo, field.make_env(cfg.family), cfg.seed)  # or it is refused here
     config = {"family": cfg.family, "algo": settings.algo, "seed": cfg.seed}
-    folder = train.run_folder(cfg, {**config, "steps": settings.budget})
-    if train.finished(folder):
+    folder = train_folder.run_folder(
+        cfg.family, {**config, "steps": settings.budget}, cfg.out, cfg.fresh
+    )
+    if train_folder.finished(folder):
         print("this training is finished; give --out another folder to train anew")
         return 0
     console = Console()
     with (
         outputs.alone_in(folder),
-        train.progress_bar(cfg.family, settings.budget, console) as progress,
+        progress_bar(cfg.family, settings.budget, console) as progress,
     ):
         figure, minutes = field.train(
             settings, folder, progress, lambda text: console.print(text, highlight=False)
@@ -67,5 +70,5 @@ def _report(folder: Path, cfg: FieldCfg, figure: Figure, minutes: float, command
         ),
     )  # fmt: skip
     report = render_training(folder, card)
-    outputs.write_json(folder / train.TABLE, card.model_dump())
+    outputs.write_json(folder / train_folder.TABLE, card.model_dump())
     return report

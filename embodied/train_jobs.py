@@ -24,7 +24,8 @@ from typing import Any
 
 from embodied.errors import EmbodiedError, EnvironmentFault, UsageError
 from embodied.outputs import usable_cores
-from embodied.train import TrainCfg, command_of, progress_bars, steps_of
+from embodied.train import TrainCfg, command_of, steps_of
+from embodied.train_screen import progress_bars
 
 LOG = "log.txt"
 _PAUSE, _TAIL = 0.5, 15

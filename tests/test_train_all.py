@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from embodied import outputs, train
+from embodied import outputs, train, train_folder
 from embodied.tasks import registry
 from embodied.train_all import order
 from policies.library import SHIPPED
@@ -69,12 +69,12 @@ def test_two_at_once_in_one_folder_are_refused(
 
 def test_a_skill_that_was_cut_short_is_not_taken_for_finished(tmp_path: Path) -> None:
     skill = shutil.copytree(SHIPPED / "pick", tmp_path / "skill")
-    assert train.finished(tmp_path)
+    assert train_folder.finished(tmp_path)
     whole = (skill / "affordance.safetensors").read_bytes()
     (skill / "affordance.safetensors").write_bytes(whole[: len(whole) // 2])
-    assert not train.finished(tmp_path)
+    assert not train_folder.finished(tmp_path)
     (skill / "affordance.safetensors").unlink()
-    assert not train.finished(tmp_path)
+    assert not train_folder.finished(tmp_path)
 
 
 @pytest.mark.parametrize("flag", ["--finetune", "--weights"])

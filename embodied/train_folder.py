@@ -1,0 +1,81 @@
+"""The run folder of a training: which one it is, whether it may go on there, whether it is finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from embodied import outputs
+from embodied.errors import UsageError
+
+TABLE = "results.json"
+"""What `train all` ends with."""
+
+
+def run_folder(what: str, config: dict[str, object], out: Path | None, fresh: bool) -> Path:
+    """The folder of a training: its own unfinished one, or a new one.
+
+    Args:
+        what: is trained: a family, a task file or a task of gymnasium-robotics.
+        config: what makes two trainings the same.
+
+    Raises:
+        UsageError: out holds another training, or one at all where fresh wants none.
+    """
+    if out is not None:
+        _check_same(out.expanduser(), config, fresh)
+    folder = None if fresh or out else _unfinished(config)
+    if folder is None:
+        folder = outputs.new_run_folder("train", Path(what).stem, out, resume=True)
+    if not (folder / "config.yaml").exists():
+        outputs.describe_run(folder, config)
+    print(f"run folder: {folder}", flush=True)
+    return folder
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run folder holds a whole skill, or the table of all of them."""
+    from policies.skill import is_whole
+
+    return (folder / TABLE).exists() or is_whole(folder / "skill")
+
+
+def _check_same(folder: Path, config: dict[str, object], fresh: bool) -> None:
+    """Refuse a folder with another training in it, before anything is written there.
+
+    Raises:
+        UsageError: it holds another one, or one at all where --fresh wants none.
+    """
+    held = _read_config(folder)
+    if held is None and not (folder / "checkpoints").exists():
+        return
+    if fresh:
+        raise UsageError(
+            f"{folder} holds a training, which --fresh would lose; give another --out."
+        )
+    held = held or {}
+    for name in [*config, *held]:
+        if held.get(name) != config.get(name):
+            raise UsageError(
+                f"{folder} holds another training: its {name} is {held.get(name, 'unknown')}, not "
+                f"{config.get(name, 'given')}; give --out another folder, or the flags that this "
+                "one was begun with."
+            )
+
+
+def _unfinished(config: dict[str, object]) -> Path | None:
+    """The latest run folder of the same settings without a finished skill."""
+    for folder in sorted(Path("outputs/train").glob("*/*"), reverse=True):
+        if _read_config(folder) == config:
+            return None if finished(folder) else folder
+    return None
+
+
+def _read_config(folder: Path) -> dict[str, object] | None:
+    """The settings that a folder's training was begun with, if it holds one."""
+    try:
+        held = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    return held if isinstance(held, dict) else None
