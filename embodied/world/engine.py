@@ -58,7 +58,7 @@ class BatchEngine(Protocol):
         ...
 
     def variant(self, index: int) -> mujoco.MjModel:
-        """The model of one simulation."""
+        """The model of one simulation, as `parameter` has changed it."""
         ...
 
     def check(self) -> None:

@@ -12,6 +12,7 @@ solver order), and models with different topologies in one batch.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import gc
 from collections.abc import Callable, Sequence
@@ -100,7 +101,8 @@ class WarpEngine:
         """A model field made to hold one row per world."""
         shared = getattr(self._m, name, None)
         if shared is None:  # MuJoCo Warp computes it anew in every step
-            values = np.stack([getattr(self.model, name)] * self.nsim)
+            models = [self._variants[i % len(self._variants)] for i in range(self.nsim)]
+            values = np.stack([getattr(model, name) for model in models])
             return torch.tensor(values, dtype=torch.float32, device=self.device)
         with self._wp.ScopedDevice(self._where):
             values = shared.numpy()[np.arange(self.nsim) % shared.shape[0]]
@@ -134,8 +136,12 @@ class WarpEngine:
         return data
 
     def variant(self, index: int) -> mujoco.MjModel:
-        """See `BatchEngine.variant`."""
-        return self._variants[index % len(self._variants)]
+        """See `BatchEngine.variant`; a copy, with the world's own values of what `parameter` handed out."""
+        model = copy.copy(self._variants[index % len(self._variants)])
+        for name, values in self._parameters.items():
+            own = getattr(model, name)
+            own[...] = values[index].cpu().numpy().reshape(own.shape)
+        return model
 
     def check(self) -> None:
         """Whether contacts and constraints fitted since the last check; costs one synchronisation.

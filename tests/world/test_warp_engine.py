@@ -47,6 +47,17 @@ def test_worlds_keep_their_own_sizes_and_masses(models, warp: WarpEngine) -> Non
         assert np.allclose(warp._m.geom_size.numpy()[i, geom], model.geom_size[geom])
 
 
+def test_a_worlds_model_has_what_was_changed_of_it_alone(models) -> None:
+    mine, body = WarpEngine(models[:2], 2, "cpu"), models[0].body("object").id
+    mass = [float(model.body_mass[body]) for model in models[:2]]
+    mine.parameter("body_mass")[1, body] *= 2
+    mine.parameter("dof_M0")  # which Warp keeps nowhere
+    found = [float(mine.variant(i).body_mass[body]) for i in range(2)]
+    assert found == pytest.approx([mass[0], 2 * mass[1]])
+    assert np.allclose(mine.variant(1).dof_M0, models[1].dof_M0)
+    assert [float(model.body_mass[body]) for model in models[:2]] == mass
+
+
 def grasp_and_lift(models, warp: WarpEngine) -> tuple[PickTask, torch.Tensor, torch.Tensor]:
     """The shipped policy picks on the CPU engine; Warp gets its first state and its controls."""
     engine = CpuEngine(models, len(models), 1)
