@@ -13,6 +13,7 @@ import av
 import pytest
 
 from embodied import run
+from embodied.tasks.labels import parse_label
 from embodied.trace import load_trace, without_wall
 from policies.library import SHIPPED
 
@@ -49,6 +50,20 @@ def test_bring_a_sponge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         "report.html",
     ):
         assert word in printed
+
+
+def test_put_the_sponge_in_the_drawer_and_shut_it(tmp_path: Path) -> None:
+    said = "put the sponge in the drawer and close the drawer"
+    assert embodied_run(said, "--no-video", "--out", str(tmp_path)) == 0
+    events = load_trace(tmp_path / "events.jsonl")
+    start, end = events[0]["facts"], events[-1]["facts"]
+    assert (start["at"]["sponge"], end["at"]["sponge"]) == ("far counter", "drawer")
+    assert end["open"] == {"drawer": False} and end["holding"] is None
+    done = [
+        event["label"] for event in events if event.get("outcome") == "success" and "label" in event
+    ]
+    families = {parse_label(label).family for label in done}
+    assert families == {"navigate", "pick", "place", "open", "close"}, "policies, all five of them"
 
 
 def test_same_seed_same_events(tmp_path: Path) -> None:
