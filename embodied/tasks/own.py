@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from embodied.errors import UsageError
+from embodied.outputs import write_fault
 
 TASK = "task.py"
 CARD = "skill.json"
@@ -121,6 +122,20 @@ def _registered(folder: Path) -> Mapping[str, OwnSkill]:
     return found
 
 
+def make_folder() -> Path:
+    """The folder for trained skills of your own, made if there is none.
+
+    Raises:
+        EnvironmentFault: it cannot be.
+    """
+    folder = skills_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_fault(folder, error) from error
+    return folder
+
+
 def register(name: str, skill: Path) -> Path:
     """Keeps a trained skill: from now on the robot has it. It takes the place of one so named.
 
@@ -128,15 +143,22 @@ def register(name: str, skill: Path) -> Path:
         skill: its folder, which holds the task file, too.
 
     Returns: the folder that it is kept in.
+
+    Raises:
+        EnvironmentFault: it cannot be written; what was kept before still is.
     """
-    kept = skills_folder() / name
+    kept = make_folder() / name
     fresh, old = kept.with_name(f".{name}.new"), kept.with_name(f".{name}.old")
-    for left in (fresh, old):
-        shutil.rmtree(left, ignore_errors=True)
-    shutil.copytree(skill, fresh)
-    if kept.exists():
-        kept.rename(old)
-    fresh.rename(kept)
+    try:
+        for left in (fresh, old):
+            shutil.rmtree(left, ignore_errors=True)
+        shutil.copytree(skill, fresh)
+        if kept.exists():
+            kept.rename(old)
+        fresh.rename(kept)
+    except OSError as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise write_fault(kept, error) from error
     shutil.rmtree(old, ignore_errors=True)
     forget()
     return kept

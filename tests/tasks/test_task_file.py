@@ -89,6 +89,27 @@ def test_a_file_that_is_not_there_or_holds_two_tasks_is_refused(home: Path) -> N
         registry.family(str(path))
 
 
+def test_a_home_that_cannot_be_written_is_said_before_anything_is_trained(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EMBODIED_HOME", str(write(home)))  # a file is in the way
+    monkeypatch.chdir(home)
+    assert train.main([str(home / "poke.py")]) == 3
+    assert "poke.py/skills" in capsys.readouterr().err
+    assert not (home / "outputs").exists()
+
+
+def test_a_finished_training_is_registered_by_the_same_command(home: Path) -> None:
+    path, run = write(home), home / "run"
+    run.mkdir()
+    keep(path).rename(run / "skill")
+    own.forget()
+    assert not own.registered()
+    argv = [str(path), "--preset", "smoke", "--out", str(run)]
+    assert train.main(argv) == 0
+    assert list(own.registered()) == ["poke"]
+
+
 def test_a_registered_skill_has_labels_wherever_labels_are_read(home: Path) -> None:
     keep(write(home))
     calls = {call.label: call for call in enumerate_calls(["sponge"], ("pick", "poke"))}
