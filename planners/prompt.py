@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from embodied.tasks import own
 from embodied.world.facts import WHEREABOUTS, Facts
 from planners.model import Prompt, Step, Turn
 
@@ -93,7 +94,14 @@ def render(prompt: Prompt, shots: int | None = None) -> str:
     Args:
         shots: how many of the examples to show; None shows all.
     """
-    return "\n\n".join([RULES, *EXAMPLES[:shots], situation(prompt)])
+    return "\n\n".join([rules(), *EXAMPLES[:shots], situation(prompt)])
+
+
+def rules() -> str:
+    """`RULES`, and the labels of skills of the user's own, if there are any: "hover over the <object>"."""
+    labels = [skill.label for skill in own.registered().values()]
+    told = ", ".join(label.replace("{", "<").replace("}", ">") for label in labels)
+    return f"{RULES} Skills besides these: {told}." if labels else RULES
 
 
 def chat(prompt: Prompt, shots: int | None = None) -> tuple[list[dict[str, str]], str]:
@@ -103,7 +111,7 @@ def chat(prompt: Prompt, shots: int | None = None) -> tuple[list[dict[str, str]]
     """
     asked, log = situation(prompt).split("\nRobot:", 1)
     return [
-        {"role": "system", "content": f"{RULES} Continue the log in the form of the examples."},
+        {"role": "system", "content": f"{rules()} Continue the log in the form of the examples."},
         {"role": "user", "content": "\n\n".join([*EXAMPLES[:shots], asked])},
     ], f"Robot:{log}"
 
@@ -131,7 +139,7 @@ def said(turns: Sequence[Turn], after: int) -> str:
 
 def neutral(history: Sequence[Step] = ()) -> str:
     """The prompt without scene and instruction: what PMI divides a label's probability by."""
-    return f"{RULES}\n\nRobot:\n{len(history) + 1}."
+    return f"{rules()}\n\nRobot:\n{len(history) + 1}."
 
 
 def continuation(label: str) -> str:

@@ -49,7 +49,7 @@ def _mere_thing(guess: Guess) -> bool:
 
 
 def _says(text: str, skill: OwnSkill) -> bool:
-    for pattern in _patterns(skill):
+    for pattern in patterns(skill):
         found = pattern.search(text)
         if found and not _NOT.search(text[: found.start()]):
             return True
@@ -57,8 +57,8 @@ def _says(text: str, skill: OwnSkill) -> bool:
 
 
 @cache
-def _patterns(skill: OwnSkill) -> tuple[re.Pattern[str], ...]:
-    """One per template: its words in order, with anything between."""
+def patterns(skill: OwnSkill) -> tuple[re.Pattern[str], ...]:
+    """What its templates are heard by, one each: their words in order, with anything between."""
     return tuple(
         re.compile(r"\b.*?\b".join(_inflected(word) for word in words))
         for template in (skill.label, *skill.aliases)
@@ -74,5 +74,7 @@ def _words(template: str) -> list[str]:
 
 def _inflected(word: str) -> str:
     """A pattern for a verb's forms, and for those of other words that end alike."""
+    if re.search(r"[^aeiou]y$", word):
+        return rf"\b{re.escape(word[:-1])}(?:y|ies|ied|ying)\b"
     stem, last = re.escape(word.removesuffix("e")), re.escape(word[-1])
-    return rf"\b{stem}(?:e?s|e?d|e|{last}?ing|{last}?ed|es)?\b"
+    return rf"\b{stem}(?:e?s|e?d|e|{last}?ing|{last}?ed)?\b"

@@ -21,7 +21,7 @@ SAID = 0.9  # how sure a label is that occurs within a longer sentence
 def log_and(task: str, prompt: Prompt, shots: int | None) -> str:
     """The rules, the examples, the log so far, and what is wanted of it."""
     (_, user), begun = prompts.chat(prompt, shots)
-    return f"{prompts.RULES}\n\n{user['content']}\n{begun}\n\n{task}"
+    return f"{prompts.rules()}\n\n{user['content']}\n{begun}\n\n{task}"
 
 
 def which_letter(labels: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,10 @@ from embodied.tasks import own
 from embodied.tasks.labels import FAMILIES, enumerate_calls
 from embodied.world.facts import Facts
 from planners.embedded.model import EmbeddedModel
+from planners.embedded.own_words import patterns
 from planners.embedded.rehearsal import follow
 from planners.model import SUCCESS, Prompt, Step
+from planners.prompt import chat
 
 SKILLS = {
     "hover": ("pick", "hover over the {object}", ["float above the {object}"]),
@@ -83,6 +86,29 @@ def test_a_skill_that_is_not_offered_is_refused(model: EmbeddedModel) -> None:
     calls = enumerate_calls(SCENE.instances, (*FAMILIES, "hover"))
     assert not model.refuse(Prompt("hover over the sponge", (), SCENE), calls)
     assert model.refuse(Prompt("hover over the orange", (), SCENE), calls), "there is none here"
+
+
+@pytest.mark.parametrize(
+    ("word", "forms"),
+    [
+        ("wave", "wave waves waved waving"),
+        ("tap", "tap taps tapped tapping"),
+        ("push", "push pushes pushed pushing"),
+        ("tidy", "tidy tidies tidied tidying"),
+    ],
+)
+def test_a_words_forms_are_heard_and_others_not(word: str, forms: str) -> None:
+    skill = own.OwnSkill("mine", word + " the {object}", "pick", Path())
+    for form in forms.split():
+        assert any(p.search(f"please try {form} at it") for p in patterns(skill)), form
+    assert not any(p.search(f"un{word} {word}ment") for p in patterns(skill))
+
+
+@pytest.mark.usefixtures("model")
+def test_text_models_are_told_of_them() -> None:
+    prompt = Prompt("hover over the sponge", (), SCENE)
+    told = "Skills besides these: hover over the <object>, rattle the drawer, shake the <object>"
+    assert told in prompt.text and told in chat(prompt)[0][0]["content"]
 
 
 def test_a_failed_one_is_approached_anew(model: EmbeddedModel) -> None:
