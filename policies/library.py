@@ -95,7 +95,7 @@ def check_layout(skill: Skill, spec: Family) -> None:
         raise UsageError(
             f"The skill in {skill.folder} was trained with other observations than this version's "
             f"{spec.name} makes: of {len(before)} columns, {told} mean something else now. Train it "
-            f"anew: python -m embodied.train {spec.name}"
+            f"anew: python -m embodied.train {spec.words}"
         )
 
 
