@@ -26,6 +26,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from policies.vec_env import Ended, TaskVecEnv
 
+ROLLOUT = 16  # steps of every simulation between two updates
 _FIGURES = (
     "policy_gradient_loss", "value_loss", "entropy_loss", "approx_kl", "clip_fraction",
     "explained_variance", "std",
@@ -264,8 +265,8 @@ def _tally(ended: Ended) -> torch.Tensor:
 def make_ppo(env: TaskVecEnv, seed: int, device: str = "cpu", **overrides: Any) -> BatchPPO:
     """PPO with the settings that the skills are trained with; overrides go to SB3's constructor."""
     settings: dict[str, Any] = {
-        "n_steps": 16,
-        "batch_size": min(env.num_envs * 16 // 4, 8192),
+        "n_steps": ROLLOUT,
+        "batch_size": min(env.num_envs * ROLLOUT // 4, 8192),
         "n_epochs": 4,
         "learning_rate": 1e-3,
         "gamma": env.gamma,

@@ -14,13 +14,17 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from embodied import cli, outputs
 from embodied.errors import UsageError
+
+if TYPE_CHECKING:
+    from planners.rewards.trials import Evaluator
 
 _GRIP, _GOAL, _OBJECT = "s.gripper_position", "s.goal_position", "s.object_position"
 HAND_WRITTEN = (
@@ -79,6 +83,9 @@ class RewardsCfg:
     """Environment steps of a full training; 0 takes the task's own."""
     workers: int = 0
     """Trainings at a time; 0 takes one a core."""
+    here: bool = False
+    """Train in this process, one at a time: nothing is loaded anew for every candidate. No sandbox stands
+    about them then, and the grammar's rewards, which are ours, need none."""
     exhaustive: bool = False
     """Also search without the funnel, to see what it saves and loses."""
     quick: bool = False
@@ -162,26 +169,41 @@ class _Bench:
         return folder / "cells" / f"{outputs.slug(what)}-{number}.json"
 
     def _measured(self, folder: Path, arm: str, number: int) -> dict[str, Any]:
+        from planners.rewards.job import Job
+
         began, seed, spent = time.monotonic(), self.cfg.seed + UNSEEN + number, 0
         if REFERENCES[self.task].get(arm) == HAND_WRITTEN:
             from embodied.candidates.skills import own_reward
 
             success = own_reward(self.task, seed, self.steps)
         else:
-            found = self._search(folder, arm, number) if arm in SPENDING else None
+            evaluate = self._evaluator(folder, number)
+            found = self._search(folder, arm, number, evaluate) if arm in SPENDING else None
             spent = found.steps if found else 0
             best = found.best.program if found else program(self.task, arm)
-            success = self._train(folder, arm, best, seed)
+            (outcome,) = evaluate([Job(self.task, best, seed, self.steps)])
+            success = outcome.final
         minutes = (time.monotonic() - began) / 60
         return {
             "task": self.task, "arm": arm, "number": number, "steps": self.steps, "success": success,
             "search steps": spent, "minutes": minutes,
         }  # fmt: skip
 
-    def _search(self, folder: Path, arm: str, number: int) -> Any:
+    def _evaluator(self, folder: Path, number: int) -> Evaluator:
+        """What trains the cells of one seed. What several of them train, as the first rounds of all searches
+        do, is trained once; each search still counts its steps."""
+        from embodied.candidates import training
+        from embodied.eureka.training import evaluator
+        from planners.rewards.ledger import Ledger
+        from planners.rewards.trials import remembering
+
+        train = partial(map, training.run) if self.cfg.here else evaluator(self.cfg.workers)
+        kept = Ledger(folder / f"{outputs.slug(self.task)}-trainings-{number}.sqlite")
+        return remembering(train, kept)
+
+    def _search(self, folder: Path, arm: str, number: int, evaluate: Evaluator) -> Any:
         from embodied.eureka.bank import random_bank
         from embodied.eureka.command import checked, funnel_of
-        from embodied.eureka.training import evaluator
         from planners.rewards.ledger import Ledger
         from planners.rewards.search import Search, SearchCfg
         from planners.rewards.writers import GrammarWriter
@@ -194,20 +216,11 @@ class _Bench:
         if arm != EXHAUSTIVE:
             bank = random_bank(self.task, self.brief.sizes["action"], seed, ledger)
         search = Search(
-            cfg, self.brief, GrammarWriter(), evaluator(self.cfg.workers), ledger, checked(self.brief),
+            cfg, self.brief, GrammarWriter(), evaluate, ledger, checked(self.brief),
             program(self.task, "poor"), bank,
             say=lambda text: print(f"{self.task}, {arm}: {text}", flush=True),
         )  # fmt: skip
         return search.run()
-
-    def _train(self, folder: Path, arm: str, reward: Any, seed: int) -> float:
-        from embodied.eureka.training import evaluator
-        from planners.rewards.ledger import Ledger
-        from planners.rewards.trials import Trials
-
-        ledger = Ledger(folder / f"{outputs.slug(f'{self.task} {arm}')}-fresh.sqlite")
-        trials = Trials(self.task, evaluator(self.cfg.workers), ledger)
-        return trials.run([reward], [seed], self.steps)[0].final
 
 
 def program(task: str, kind: str) -> Any:

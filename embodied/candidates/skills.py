@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -18,12 +19,13 @@ from planners.rewards.job import Job
 from policies.checkpoints import LinearDecay
 from policies.library import SHIPPED
 from policies.measure import fresh_starts
-from policies.ppo import make_ppo
+from policies.ppo import ROLLOUT, make_ppo
 from policies.rollouts import Act
 from policies.skill import Skill, mean_of_ppo
 from policies.vec_env import TaskVecEnv
 
-ENVS = 256
+ENVS = (64, 256)  # at least, at most
+UPDATES = 64  # of the policy that a training should have, as far as this permits
 GATHERED = 16  # episodes of a policy that go into the bank
 
 
@@ -57,15 +59,28 @@ class _Noting(BaseCallback):
         return True
 
 
+@cache  # the same policies each time, so that what is made with them can be kept as well
 def starts(family: str) -> dict[str, Any]:
     """The shipped policies that a family's starts are made with."""
     return {name: Skill.load(SHIPPED / name).act for name in registry.family(family).needs}
 
 
+def copies(steps: int) -> int:
+    """How many simulations a training of so many steps has."""
+    few, many = ENVS
+    return max(few, min(many, steps // (ROLLOUT * UPDATES)))
+
+
+def least() -> int:
+    """Steps that a training needs before success begins to tell rewards apart: pick's own reward first
+    succeeds from fresh starts after about so many."""
+    return ENVS[0] * ROLLOUT * UPDATES
+
+
 def train(task: str, book: Book, seed: int, num_envs: int) -> Net:
-    """A policy after `book.steps` steps in num_envs simulations (0: `ENVS`)."""
-    spec = registry.family(task)
-    made: Any = Rewarded(spec.make(num_envs or ENVS, seed, 1, **starts(task)), book.rewards)
+    """A policy after `book.steps` steps in num_envs simulations (0: `copies`)."""
+    spec, count = registry.family(task), num_envs or copies(book.steps)
+    made: Any = Rewarded(spec.make(count, seed, 1, **starts(task)), book.rewards)
     env = TaskVecEnv(made, seed=seed, gamma=spec.gamma)
     return _learned(env, task, seed, book.steps, _Noting(env, book))
 
@@ -77,7 +92,8 @@ def own_reward(task: str, seed: int, steps: int) -> float:
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     spec = registry.family(task)
-    env = TaskVecEnv(spec.make(ENVS, seed, 1, **starts(task)), seed=seed, gamma=spec.gamma)
+    made = spec.make(copies(steps), seed, 1, **starts(task))
+    env = TaskVecEnv(made, seed=seed, gamma=spec.gamma)
     return judge(task, _learned(env, task, seed, steps), Job.episodes, seed + JUDGE_SEED)
 
 

@@ -81,10 +81,10 @@ def gather(task: str, act: Act, seed: int) -> Bank:
 
 
 def least(task: str) -> int:
-    """Steps below which a training hardly begins to learn; 0 where a search need not mind."""
-    from embodied.candidates import field
+    """Steps below which a training hardly begins to learn."""
+    from embodied.candidates import field, skills
 
-    return field.least(task) if task in field.FIELD else 0
+    return field.least(task) if task in field.FIELD else skills.least()
 
 
 def outcome(job: Job, found: dict[str, Any], isolation: str) -> Outcome:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 
 from embodied.tasks.arm import Fixtures, fixtures_of
 from embodied.tasks.base import CONFIRM
 from embodied.tasks.pick import PickTask
+from embodied.world.scene import FixtureCfg
 from embodied.world.state import rotate, to_base, turn
 from embodied.world.tensors import moved
 
@@ -52,18 +54,22 @@ def collect_grasps(
 ) -> Grasps:
     """Runs the pick policy `per_env` times on each fixture's object, standing on a surface.
 
-    It runs on the CPU; fixtures that repeat in turn are run once.
+    It runs on the CPU; fixtures that repeat in turn are run once. Asked for again in the same process, as
+    by one evaluation after the other, it answers with what it has.
     """
     device = torch.get_default_device()
     with torch.device("cpu"):
-        grasps = _collect(fixtures, act, per_env, seed, threads)
+        grasps = _collect(tuple(dict.fromkeys(fixtures.cfgs)), act, per_env, seed, threads)
     return moved(grasps, device)
 
 
-def _collect(fixtures: Fixtures, act: Act, per_env: int, seed: int, threads: int) -> Grasps:
+@lru_cache(4)
+def _collect(
+    distinct: tuple[FixtureCfg, ...], act: Act, per_env: int, seed: int, threads: int
+) -> Grasps:
     cfgs = [
         replace(cfg, kind="surface", height=0.66 + 0.02 * (i % 10), other=None)
-        for i, cfg in enumerate(dict.fromkeys(fixtures.cfgs))
+        for i, cfg in enumerate(distinct)
     ]
     task = PickTask(len(cfgs), easy=0.0, fixtures=fixtures_of(cfgs, threads))
     n, rng = task.num_envs, torch.Generator().manual_seed(seed)

@@ -108,7 +108,8 @@ class FunnelCfg:
     """steps: of a full training. eta: how many times fewer candidates a rung keeps, and how many times
     fewer steps the rung before has. rungs: 1 trains all in full. share: of the steps of training all
     in full, what a round may spend at most while the gate is shut. least: steps below which a policy
-    has hardly begun to learn; the first rungs have as many, as far as the share permits.
+    has hardly begun to learn, and ranks are a lottery; no rung has fewer, and where the share does not
+    pay for as many of every candidate, the first rung takes the most promising ones alone.
     """
 
     steps: int
@@ -121,12 +122,11 @@ class FunnelCfg:
         """Steps of a training in rung 0 to `rungs` - 1."""
         return max(1, round(self.steps / self.eta ** (self.rungs - 1 - rung)))
 
-    def ladder(self, count: int, most: float) -> list[int]:
-        """Steps of a training, rung by rung, where so many candidates have `most` steps between them:
-        raised to `least`, unless none of them could then be trained in full."""
-        usual = [self.at(rung) for rung in range(self.rungs)]
-        room = int((most - sum(usual[1:])) / max(1, count))
-        return sorted({max(steps, min(self.least, room, self.steps)) for steps in usual})
+    @property
+    def ladder(self) -> list[int]:
+        """Steps of a training, rung by rung: none below `least`, the last one full."""
+        usual = (self.at(rung) for rung in range(self.rungs))
+        return sorted({max(steps, min(self.least, self.steps)) for steps in usual})
 
 
 @dataclass(frozen=True)
@@ -152,9 +152,16 @@ def halving(
         prior: by id, what to order candidates by that are equally successful: the screen's AUROC.
         before: candidates that were trained in full already, at this round's expense.
     """
-    alive, spent = list(ids), before * cfg.steps
+    spent, ladder = before * cfg.steps, cfg.ladder
     most = cfg.share * (len(ids) + before) * cfg.steps
-    ladder = cfg.ladder(len(ids), most - spent)
+
+    def paid(rung: int) -> int:
+        """How many can be trained in a rung, with one at least to the end."""
+        return max(1, int((most - spent - sum(ladder[rung + 1 :])) / ladder[rung]))
+
+    alive = list(ids)
+    if cfg.least > cfg.at(0):  # perhaps not all of them can have it
+        alive = sorted(ids, key=lambda i: prior.get(i, 0.5), reverse=True)[: paid(0)]
     for rung, steps in enumerate(ladder):
         last = rung == len(ladder) - 1
         if not alive:
@@ -168,10 +175,8 @@ def halving(
         if last:
             yield Rung(steps, outcomes, tuple(ranked), True)
             return
-        gate = competent(list(outcomes.values()))
-        left = most - spent - sum(ladder[rung + 2 :])
-        paid = int(left / ladder[rung + 1])  # as many as can go on with one at least to the end
-        alive = ranked[: max(1, min(paid, len(alive) // cfg.eta) if gate else paid)]
+        gate, room = competent(list(outcomes.values())), paid(rung + 1)
+        alive = ranked[: max(1, min(room, len(alive) // cfg.eta)) if gate else room]
         yield Rung(steps, outcomes, tuple(alive), gate)
 
 

@@ -46,19 +46,44 @@ class Trials:
                 f"{ahead:,} more would come next."
             )
         for outcome in self.evaluate(list(missing.values())) if missing else ():
-            cost = {"seconds": outcome.seconds, "env_steps": outcome.env_steps}
-            self.ledger.keep("outcome", _request(outcome.job), _fields(outcome), cost)
+            _keep(self.ledger, outcome)
         found = [self._kept(job) for job in jobs]
         lost = [job for job, outcome in zip(jobs, found, strict=True) if outcome is None]
         assert not lost, f"the evaluator yielded no outcome for {len(lost)} jobs"
         return [outcome for outcome in found if outcome is not None]
 
     def _kept(self, job: Job) -> Outcome | None:
-        kept = self.ledger.kept("outcome", _request(job))
-        if kept is None:
-            return None
-        self._spent[digest(_request(job))] = kept.body["env_steps"]
-        return Outcome.from_plain(job, {**kept.body, "seconds": kept.cost.get("seconds", 0.0)})
+        outcome = _kept(self.ledger, job)
+        if outcome is not None:
+            self._spent[digest(_request(job))] = outcome.env_steps
+        return outcome
+
+
+def remembering(evaluate: Evaluator, ledger: Ledger) -> Evaluator:
+    """An evaluator that asks a ledger first. Searches that are compared share one: what several of them
+    train is trained once, and each still counts its steps."""
+
+    def answered(jobs: Sequence[Job]) -> Iterator[Outcome]:
+        found = [_kept(ledger, job) for job in jobs]
+        yield from (outcome for outcome in found if outcome is not None)
+        missing = [job for job, outcome in zip(jobs, found, strict=True) if outcome is None]
+        for outcome in evaluate(missing) if missing else ():
+            _keep(ledger, outcome)
+            yield outcome
+
+    return answered
+
+
+def _keep(ledger: Ledger, outcome: Outcome) -> None:
+    cost = {"seconds": outcome.seconds, "env_steps": outcome.env_steps}
+    ledger.keep("outcome", _request(outcome.job), _fields(outcome), cost)
+
+
+def _kept(ledger: Ledger, job: Job) -> Outcome | None:
+    kept = ledger.kept("outcome", _request(job))
+    if kept is None:
+        return None
+    return Outcome.from_plain(job, {**kept.body, "seconds": kept.cost.get("seconds", 0.0)})
 
 
 def _request(job: Job) -> dict[str, Any]:

@@ -57,6 +57,7 @@ NEXT = {
     "arriving": ("latch", "carry", "reach", "held_lift", "held_carry", "more"),
     "finishing": ("latch", "hold", "carry", "held_carry", "reach"),
 }
+STAGES = ("approach", "touching", "moving", "arriving")  # that lead to a first success
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,9 @@ class Draft:
             crossed = self.crossed(pieces, self.pieces(second))
             return crossed, (first.id, second.id), "crossed"
         answered, notes = self.answered(pieces, first)
+        if first.reflection.final < FLAT:
+            staged, said = self.staged(answered, first)
+            return staged, (first.id,), "; ".join([*notes, said])
         # to weigh more what an alarm has just weighed less would undo it
         answered, grown = self.grown(answered, first, more=not notes)
         return answered, (first.id,), "; ".join([*notes, grown])
@@ -173,20 +177,37 @@ class Draft:
     ) -> tuple[list[Piece], str]:
         """The terms with the stage that the policy is stuck at strengthened: by another term, or, with
         `more`, by more weight."""
-        if parent.reflection.final < FLAT:
-            # terms of others that led nowhere mostly lead astray
-            pieces = [p for p in pieces if p.gene is not None or self.rng.random() < 0.3]
         stage = self._stuck(pieces, parent)
         for kind in self.rng.sample(NEXT[stage], len(NEXT[stage])):
             if kind == "more":
                 if not more:
                     continue
                 return self._more(pieces, touch=stage == "touching"), f"{stage}: weighed more"
-            drawn = self._touching if stage in ("approach", "touching") else self._about_the_end
-            piece = drawn(kind)
-            if piece is not None and piece.term.name not in {p.term.name for p in pieces}:
+            piece = self._new(stage, kind, pieces)
+            if piece is not None:
                 return self._limited([*pieces, piece]), f"{stage}: {kind} added"
         return self.tuned(pieces or self.fresh()), f"{stage}: one term tuned"
+
+    def staged(self, pieces: list[Piece], parent: Parent) -> tuple[list[Piece], str]:
+        """Where nothing succeeds yet, no single term helps, for each stage needs those after it to come to
+        anything: the terms with one more for every stage from the one that the policy is stuck at."""
+        # terms of others that led nowhere mostly lead astray
+        pieces = [p for p in pieces if p.gene is not None or self.rng.random() < 0.3]
+        added, first = [], STAGES.index(self._stuck(pieces, parent))
+        for stage in STAGES[first:]:
+            kinds = self.rng.sample(NEXT[stage], len(NEXT[stage]))
+            found = (self._new(stage, kind, pieces) for kind in kinds if kind != "more")
+            piece = next((piece for piece in found if piece is not None), None)
+            if piece is not None:
+                pieces, added = [*pieces, piece], [*added, piece.term.name]
+        return self._limited(pieces or self.fresh()), f"{', '.join(added) or 'nothing'} added"
+
+    def _new(self, stage: str, kind: str, pieces: list[Piece]) -> Piece | None:
+        """A term of a kind for a stage, unless it cannot be had or is there."""
+        drawn = self._touching if stage in ("approach", "touching") else self._about_the_end
+        piece = drawn(kind)
+        names = {p.term.name for p in pieces}
+        return None if piece is None or piece.term.name in names else piece
 
     def _stuck(self, pieces: list[Piece], parent: Parent) -> str:
         """The stage that a training did not get beyond: a key of `NEXT`."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from embodied.errors import EnvironmentFault, UsageError
+from embodied.eureka.policies import Policies
 from planners.rewards.asking import Price
 from planners.rewards.funnel import Bank, FunnelCfg, auroc, competent, halving, screen
 from planners.rewards.job import Job, Outcome
@@ -72,26 +73,35 @@ def test_the_same_search_replays_from_its_ledger_and_another_is_refused(tmp_path
         search(tmp_path / "l", replace(SMALL, seed=1), evaluator=never).run()
 
 
+def keeping(path, lives):
+    """A search that keeps its policies, as numbers that stand for them, and is killed by SIGKILL after so
+    many trainings."""
+
+    def dying(jobs):
+        nonlocal lives
+        for job in jobs:
+            lives -= 1
+            if lives < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            made = train(job)
+            yield replace(made, weights={"of": job.program.hash, "steps": job.steps})
+
+    return search(path / "l", evaluator=Policies(path / "policies").keeping(dying))
+
+
 KILLED = """
-import os, signal, sys
-from tests.planners.rewards.push import train
-from tests.planners.rewards.test_search import search
-left = int(sys.argv[2])
-def dying(jobs):
-    global left
-    for job in jobs:
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        yield train(job)
-one = search(sys.argv[1], evaluator=dying)
+import sys
+from pathlib import Path
+from tests.planners.rewards.test_search import keeping
+one = keeping(Path(sys.argv[1]), int(sys.argv[2]))
 one.run()
 print(one.ledger.head)
 """
 
 
-def test_kill_9_in_the_middle_and_resume_end_at_the_same_ledger(tmp_path):
-    whole = search(tmp_path / "whole")
+def test_kill_9_in_the_middle_and_resume_end_at_the_same_ledger_and_policies(tmp_path):
+    (tmp_path / "whole").mkdir(), (tmp_path / "killed").mkdir()
+    whole = keeping(tmp_path / "whole", 1000)
     whole.run()
 
     def go(lives):
@@ -100,6 +110,11 @@ def test_kill_9_in_the_middle_and_resume_end_at_the_same_ledger(tmp_path):
 
     assert [go(n).returncode for n in (4, 3)] == [-signal.SIGKILL] * 2
     assert go(1000).stdout.strip() == whole.ledger.head
+    kept = [
+        {path.name for path in (tmp_path / run / "policies").iterdir()}
+        for run in ("whole", "killed")
+    ]
+    assert kept[0] == kept[1] and len(kept[0]) > 4
 
 
 def test_outcomes_in_any_order_make_the_same_ledger(tmp_path):
@@ -234,16 +249,25 @@ def test_three_rounds_of_sixteen_after_a_start_stay_within_the_share(least, firs
     assert spent <= 0.35 * cfg.steps * (3 * 16 + 1)
 
 
-def test_the_first_rung_has_the_least_that_a_training_needs_as_far_as_the_share_permits():
-    cfg = FunnelCfg(9000, least=1500)
-    assert cfg.ladder(16, 0.35 * 16 * 9000) == [1500, 3000, 9000]
-    raised = FunnelCfg(4000, least=2040).ladder(16, 0.35 * 16 * 4000)
-    assert raised == [1066, 1333, 4000]  # 2,040 would leave nothing for a full training
-    assert FunnelCfg(4000, least=2040).ladder(4, 0.35 * 4 * 4000) == [444, 1333, 4000]
-    assert FunnelCfg(9000, least=3500).ladder(2, 5 * 9000) == [
-        3500,
-        9000,
-    ]  # two rungs alike are one
+def test_no_rung_is_shorter_than_what_a_training_needs_and_the_most_promising_have_it():
+    assert FunnelCfg(9000, least=1500).ladder == [1500, 3000, 9000]
+    assert FunnelCfg(9000, least=3500).ladder == [3500, 9000]  # two rungs alike are one
+    assert FunnelCfg(9000, least=10_000).ladder == [9000]
+    prior = {"07": 0.9, "03": 0.7, "05": 0.6, "11": 0.8}
+    asked = []
+
+    def trained(ids, steps):
+        asked.append((steps, set(ids)))
+        return {i: outcome(i, steps, 0.0) for i in ids}
+
+    ids = [f"{i:02d}" for i in range(16)]
+    list(halving(ids, trained, FunnelCfg(4000, least=2040), prior))
+    (first, some), (last, one) = asked
+    assert (first, last) == (2040, 4000) and set(prior) <= some and one == {"07"}
+    assert len(some) == 9  # what 0.35 of 16 full trainings pays for before the last
+    some.clear(), asked.clear()
+    list(halving(ids, trained, FunnelCfg(90_000, least=2040), prior))
+    assert asked[0] == (10_000, set(ids))
 
 
 def test_one_rung_trains_all_in_full():
