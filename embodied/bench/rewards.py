@@ -165,8 +165,12 @@ class _Bench:
         return compared(arms, spent, self.steps * (self.samples * self.rounds + 1))
 
     def _cell(self, folder: Path, arm: str, number: int) -> Path:
+        return folder / "cells" / f"{self._name(arm, number)}.json"
+
+    def _name(self, arm: str, number: int) -> str:
+        """Of a cell, and of its search: cells of other sizes lie beside them."""
         what = f"{self.task} {arm} {self.steps} {self.samples}x{self.rounds} {self.cfg.seed}"
-        return folder / "cells" / f"{outputs.slug(what)}-{number}.json"
+        return f"{outputs.slug(what)}-{number}"
 
     def _measured(self, folder: Path, arm: str, number: int) -> dict[str, Any]:
         from planners.rewards.job import Job
@@ -211,7 +215,7 @@ class _Bench:
         funnel = funnel_of(self.task, self.steps, arm == EXHAUSTIVE)
         seed = self.cfg.seed + number
         cfg = SearchCfg(funnel, self.samples, self.rounds, seed, arm != CONTROL)
-        ledger = Ledger(folder / f"{outputs.slug(f'{self.task} {arm}')}-{number}.sqlite")
+        ledger = Ledger(folder / f"{self._name(arm, number)}.sqlite")
         bank = None
         if arm != EXHAUSTIVE:
             bank = random_bank(self.task, self.brief.sizes["action"], seed, ledger)

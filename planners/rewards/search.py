@@ -204,8 +204,9 @@ class Search:
         self._halve(number, list(fresh.values()))
         best = self.result.best
         if best is not None and best.outcome is not None:
+            trained = sum(candidate.outcome is not None for candidate in fresh.values())
             self.say(
-                f"round {number + 1}: {len(fresh)} of {len(drafts)} trained; best so far {best.id} with "
+                f"round {number + 1}: {trained} of {len(drafts)} trained; best so far {best.id} with "
                 f"{best.outcome.final:.0%} success, {self.trials.steps:,} environment steps"
             )
 
