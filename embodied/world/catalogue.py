@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -15,6 +16,8 @@ from embodied.errors import UsageError
 Shape = Literal["cylinder", "sphere", "box"]
 PlaceKind = Literal["surface", "bin", "tray", "drawer"]
 Spec = TypeVar("Spec", bound=BaseModel)
+_NAME = re.compile("[a-z0-9]+([ -][a-z0-9]+)*")
+_TAKEN = "done"  # the label that ends a plan
 
 
 class ObjectSpec(BaseModel):
@@ -90,9 +93,39 @@ def kind(instance: str) -> str:
 
 
 def _read(group: str, spec: type[Spec]) -> Mapping[str, Spec]:
-    text = files("sim_assets").joinpath(f"{group}.yaml").read_text(encoding="utf-8")
+    """The entries of one file by name.
+
+    Raises:
+        UsageError: the file is no YAML, or a name or an entry is faulty.
+    """
+    file = f"sim_assets/{group}.yaml"
     try:
-        entries = yaml.safe_load(text)[group]
-        return {name: spec(name=name, **entry) for name, entry in entries.items()}
-    except (ValidationError, TypeError, KeyError) as error:
-        raise UsageError(f"sim_assets/{group}.yaml has a faulty entry: {error}") from error
+        tree = yaml.safe_load(files("sim_assets").joinpath(f"{group}.yaml").read_text("utf-8"))
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{file}{line}: this is not valid YAML ({problem}); mend it.") from error
+    entries = tree.get(group) if isinstance(tree, Mapping) else None
+    if not isinstance(entries, Mapping) or not entries:
+        raise UsageError(f"{file} needs '{group}:', and under it each name with what it is.")
+    return {name: _entry(file, name, entry, spec) for name, entry in entries.items()}
+
+
+def _entry(file: str, name: object, entry: object, spec: type[Spec]) -> Spec:
+    """One entry; labels, goals and plans are made of its name, so that not every one will do."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name == _TAKEN:
+        raise UsageError(
+            f"{file}: nothing can be called '{name}'; a name is small letters and digits, single "
+            f"spaces or hyphens between, and '{_TAKEN}' is taken."
+        )
+    if not isinstance(entry, Mapping):
+        raise UsageError(f"{file}: '{name}' needs its fields in braces; got '{entry}'.")
+    try:
+        return spec.model_validate({**entry, "name": name})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(
+            f"{file}: '{name}' has a faulty '{where}' ({first['msg']}, got {first['input']!r}); the "
+            "other entries show what it takes."
+        ) from error

@@ -10,6 +10,7 @@ from stable_baselines3.common.logger import configure
 
 from embodied.tasks import registry
 from embodied.tasks.pick import PickTask
+from embodied.tasks.randomise import NONE, RandomiseCfg
 from policies import checkpoints
 from policies.checkpoints import Keeper, resume_or_start
 from policies.library import SHIPPED
@@ -72,7 +73,9 @@ def test_a_policy_is_trained_on_and_its_critic_goes_first(
     model.learn(96 * 16, reset_num_timesteps=False)
     assert not same()
     rates = [model.lr_schedule(left) for left in (1.0, 0.76, 0.74, 0.0)]
-    assert rates == pytest.approx([1e-3, 7.84e-4, 1.532e-4, 2e-5]), "the critic's rate, then its own"
+    assert rates == pytest.approx([1e-3, 7.84e-4, 1.532e-4, 2e-5]), (
+        "the critic's rate, then its own"
+    )
 
 
 def test_time_limits_are_told_from_failures() -> None:
@@ -92,10 +95,13 @@ class Killed(Exception):
     pass
 
 
-def part_of_a_training(folder: Path, family: str, kill_at: int = 0) -> list[torch.Tensor]:
+def part_of_a_training(
+    folder: Path, family: str, randomise: RandomiseCfg, kill_at: int = 0
+) -> list[torch.Tensor]:
     """Trains for 7 rollouts with a checkpoint every second one; killed in the rollout `kill_at`."""
     cfg = TrainerCfg(family, num_envs=96, steps=96 * 16 * 7, checkpoint_every=96 * 16 * 2)
-    env = TaskVecEnv(registry.family(family).make(96, 0, 2), seed=0)
+    task = registry.family(family).make(96, 0, 2, randomise=randomise)
+    env = TaskVecEnv(task, seed=0)
     model, minutes = resume_or_start(cfg, env, folder, {}, cfg.steps)
     model.set_logger(configure(None, []))
 
@@ -109,15 +115,19 @@ def part_of_a_training(folder: Path, family: str, kill_at: int = 0) -> list[torc
     return [p.detach().clone() for p in model.policy.parameters()]
 
 
-@pytest.mark.parametrize("family", ["pick", "navigate"])
+@pytest.mark.parametrize(
+    ("family", "randomise"),
+    [("pick", RandomiseCfg()), ("navigate", NONE)],
+    ids=["pick", "navigate"],
+)
 def test_a_killed_training_ends_with_the_weights_of_an_unbroken_one(
-    tmp_path: Path, family: str
+    tmp_path: Path, family: str, randomise: RandomiseCfg
 ) -> None:
-    whole = part_of_a_training(tmp_path / "whole", family)
+    whole = part_of_a_training(tmp_path / "whole", family, randomise)
     for kill_at in (1, 4, 6):
         with pytest.raises(Killed):
-            part_of_a_training(tmp_path / "broken", family, kill_at)
+            part_of_a_training(tmp_path / "broken", family, randomise, kill_at)
         # as a kill while saving leaves it
         (tmp_path / "broken/checkpoints/.step_0000099999.part").mkdir(exist_ok=True)
-    again = part_of_a_training(tmp_path / "broken", family)
+    again = part_of_a_training(tmp_path / "broken", family, randomise)
     assert all(torch.equal(a, b) for a, b in zip(whole, again, strict=True))

@@ -48,3 +48,27 @@ def test_a_place_without_a_site_is_refused_by_name(places: Path) -> None:
     places.write_text(places.read_text() + "  shelf: {kind: surface, description: a shelf}\n")
     with pytest.raises(UsageError, match="no site 'place/shelf'"):
         Kitchen([])
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("  shelf: {kind: surface", r"places.yaml, line \d+: this is not valid YAML"),
+        ("  shelf: {kind: cupboard, description: x}", "'shelf' has a faulty 'kind'.*'cupboard'"),
+        ("  shelf: surface", "'shelf' needs its fields in braces; got 'surface'"),
+        ("  Top Shelf: {kind: surface, description: x}", "nothing can be called 'Top Shelf'"),
+        ("  done: {kind: surface, description: x}", "nothing can be called 'done'"),
+        ("  on: {kind: surface, description: x}", "nothing can be called 'True'"),
+    ],
+)
+def test_a_faulty_entry_is_one_sentence(places: Path, entry: str, says: str) -> None:
+    places.write_text(places.read_text() + entry + "\n")
+    with pytest.raises(UsageError, match=says) as caught:
+        catalogue.places()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_without_its_entries_is_refused(places: Path) -> None:
+    places.write_text("- shelf\n")
+    with pytest.raises(UsageError, match="places.yaml needs 'places:'"):
+        catalogue.places()
