@@ -88,13 +88,14 @@ def _run(cfg: RunCfg, interrupts: cli.Interrupts) -> int:
     from planners import aim, load_language_model
     from planners.saycan import SayCan, SayCanCfg
     from policies.execute import Executor
-    from policies.library import load_library, success_rates
+    from policies.library import load_library, load_own, success_rates
     from policies.values import Values
 
     interrupts.release()
     # all that can be refused is looked at before anything is created
     sayings = [said_after(text) for text in cfg.say]
     library = load_library({name: path for name, path in vars(cfg.skills).items() if path})
+    library |= load_own()
     scene, ahead = load_scene(cfg.scene), SayCanCfg(lookahead=cfg.lookahead)
     planner = SayCan(load_language_model(cfg.llm), ahead, success_rates(library))
     aim(planner.model, cfg.target_success, success_rates(library))

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from embodied import cli, outputs
-from embodied.errors import EnvironmentFault, UsageError
+from embodied import cli, outputs, train_own
+from embodied.errors import UsageError
 from embodied.train_folder import finished, run_folder
 from embodied.train_screen import progress_bar
 
 if TYPE_CHECKING:
-    from embodied.tasks.registry import Family
     from policies.trainer import TrainerCfg
 
 GPU_BUDGET = 6
@@ -130,7 +129,7 @@ def run(cfg: TrainCfg) -> int:
 
 def _train_skill(cfg: TrainCfg) -> int:
     """Trains one family, or goes on with that, unless it is finished. One of your own is registered then."""
-    from embodied.tasks import own, registry
+    from embodied.tasks import registry
     from embodied.tasks.randomise import NONE, RandomiseCfg
     from policies.library import SHIPPED
     from policies.trainer import TrainerCfg
@@ -150,30 +149,20 @@ def _train_skill(cfg: TrainCfg) -> int:
         **settings_of(cfg),
     )
     if spec.label:
-        own.make_folder()  # what cannot be kept in the end is said before it is trained
-    folder = run_folder(cfg.family, _config(cfg, settings), cfg.out, cfg.fresh)
+        train_own.prepare(spec)
+
+    def over(folder: Path) -> bool:
+        return finished(folder) and (not spec.label or train_own.is_kept(spec, folder / "skill"))
+
+    folder = run_folder(cfg.family, _config(cfg, settings), cfg.out, cfg.fresh, over)
     if finished(folder):
         print("this training is finished; give --out another folder to train anew")
     else:
-        with outputs.alone_in(folder):
+        with outputs.alone_in(folder), train_own.blamed():
             _train(cfg, settings, folder)
     if spec.label:
-        _register(spec, folder / "skill")
+        train_own.register(spec, folder / "skill")
     return 0
-
-
-def _register(spec: Family, skill: Path) -> None:
-    """Keeps a skill of your own, and says how to use it."""
-    from embodied.tasks import own
-
-    try:
-        kept = own.register(spec.name, skill)
-    except EnvironmentFault as fault:
-        again = f"it is whole in {skill}; the same command with --out {skill.parent} registers it"
-        raise EnvironmentFault(f"The skill is trained but not registered: {fault} ({again})") from fault
-    said = spec.label.format(object="sponge", place="table")
-    print(f"registered in {kept}: the robot has it from now on, until that folder is removed")
-    print(f"use it: {shlex.join(['python', '-m', 'embodied.run', said])}")
 
 
 def settings_of(cfg: TrainCfg) -> dict[str, Any]:

@@ -244,7 +244,8 @@ def disturbed(
     Args:
         starts: policies of the families that it `needs`.
     """
-    spec, kind = registry.family(family), DISTURBANCES[family][name]
+    spec = registry.family(family)
+    kind = DISTURBANCES[spec.base][name]
     if kind is Nudged:  # where there is room to be nudged
         starts["fixtures"] = build_fixtures(("surface",), episodes, seed, threads)
     task = kind(spec.make(episodes, seed, threads, **{**spec.fresh, **starts}))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from embodied.tasks import navigate, registry
+from embodied.tasks import navigate, registry, task_file
 from embodied.tasks.arm import ArmTask
 from embodied.tasks.base import CONFIRM
 from embodied.tasks.grounding import Request, ground
@@ -71,8 +71,20 @@ class Executor:
         if not self._ready(call, request, carried):
             found = f"holds the {carried}" if carried else "is empty"
             return Outcome(False, f"the gripper {found}", 0)
-        outcome = self._arm(call, request, tick)
-        if call.own and outcome.success:
+        if call.own:
+            return self._own(call, request, tick)
+        return self._arm(call, request, tick)
+
+    def _own(self, call: SkillCall, request: Request, tick: OnStep) -> Outcome:
+        """Runs a skill of your own; its task file failing is a failure of the skill, no more."""
+        try:
+            outcome = self._arm(call, request, tick)
+        except Exception as error:
+            fault = task_file.blame(error)
+            if fault is None:
+                raise
+            return Outcome(False, str(fault), 0)
+        if outcome.success:
             self.kitchen.did.append(call.label)
         return outcome
 

@@ -18,10 +18,7 @@ SHIPPED = Path(__file__).parent / "skills"
 
 
 def load_library(folders: Mapping[str, Path] | None = None) -> dict[str, Skill]:
-    """All families' skills, and those of your own that are registered and whole.
-
-    Args:
-        folders: replace shipped ones, by family.
+    """All shipped families' skills; `folders` replaces single ones. Their success heads are checked too.
 
     Raises:
         UsageError: a folder is no skill, a skill of another family than it is given for, or one
@@ -33,21 +30,26 @@ def load_library(folders: Mapping[str, Path] | None = None) -> dict[str, Skill]:
         skill = load_skill(spec, chosen.get(family, SHIPPED / family), "--skills.")
         Affordance.load(skill)  # what is damaged is refused before anything has begun
         library[family] = skill
-    return library | load_own()
+    return library
 
 
 def load_own() -> dict[str, Skill]:
     """Skills of your own by name. One that cannot be used any more is told of and left out."""
     library = {}
-    for name, kept in own.registered().items():
+    for folder in own.folders():
         try:
-            checked(kept.folder, read_card(kept.folder), own.TASK)  # it is run next
-            skill = load_skill(registry.family(name), kept.folder)
+            card = read_card(folder)
+            if folder.name not in own.registered() or "all" not in card.figures:
+                raise UsageError(
+                    f"{folder} is not as it was registered; train its task file again."
+                )
+            checked(folder, card, own.TASK)  # it is run next
+            skill = load_skill(registry.family(folder.name), folder)
             Affordance.load(skill)
         except UsageError as error:
-            print(f"your skill '{name}' is left out: {error}", file=sys.stderr)
+            print(f"your skill '{folder.name}' is left out: {error}", file=sys.stderr)
             continue
-        library[name] = skill
+        library[folder.name] = skill
     return library
 
 

@@ -24,6 +24,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import RolloutBufferSamples
 from stable_baselines3.common.vec_env import VecEnv
 
+from embodied.errors import EmbodiedError
 from policies.vec_env import Ended, TaskVecEnv
 
 ROLLOUT = 16  # steps of every simulation between two updates
@@ -151,12 +152,25 @@ class BatchPPO(PPO):
             values = self.policy.predict_values(obs)
         rollout_buffer.compute_returns_and_advantage(values, starts)
         self._last_obs, self._last_episode_starts = obs, starts  # type: ignore[assignment]
+        self._check_rewards()
         self._read()
         self._record()
         env.tell_faults()
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
+
+    def _check_rewards(self) -> None:
+        """Refuses to learn from what is no number; on a GPU a look would mean waiting.
+
+        Raises:
+            EmbodiedError: the rollout holds such a reward.
+        """
+        if self.device.type == "cpu" and not bool(self.rollout_buffer.rewards.isfinite().all()):  # type: ignore[union-attr]
+            raise EmbodiedError(
+                "A reward of this rollout is no number: a term divides by zero, or takes the root or "
+                "logarithm of something negative. Mend it; nothing was learned from the rollout."
+            )
 
     def train(self) -> None:
         """One update from the buffer: SB3's PPO loss and order of steps, read out once."""

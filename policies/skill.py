@@ -144,6 +144,8 @@ def read_card(folder: Path) -> SkillCard:
     """The validated card of a skill folder."""
     try:
         return SkillCard.model_validate_json((folder / CARD).read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{folder / CARD} is no text; copy the skill folder again.") from error
     except FileNotFoundError as error:
         raise UsageError(
             f"There is no skill in {folder}: it has no {CARD}; train one with "

@@ -26,7 +26,7 @@ from embodied.world.scene import FixtureCfg
 from planners import load_language_model
 from planners.saycan import SayCan, SayCanCfg
 from policies.execute import Executor
-from policies.library import SHIPPED, load_library, success_rates
+from policies.library import SHIPPED, load_library, load_own, success_rates
 from policies.rollouts import run_episodes
 from policies.skill import Skill
 from policies.values import Values
@@ -118,7 +118,7 @@ def test_one_file_and_one_command_make_a_skill_that_the_robot_has(
     Path("hover.py").write_text(code, encoding="utf-8")
     assert train.main(["hover.py", "--preset", "smoke", "--steps", "60000"]) == 0
     assert "registered" in capsys.readouterr().out
-    library = load_library()
+    library = load_library() | load_own()
     figure = library["hover"].card.figures["all"]
     assert figure.rate > 0.9, "an untrained policy reaches next to none"
     assert library["hover"].card.affordance["report"]["auroc"] > 0.9

@@ -57,15 +57,17 @@ def run(cfg: SkillsCfg) -> int:
     from rich.console import Console
 
     from embodied.tasks import registry
-    from policies.library import load_library
+    from policies.library import load_library, load_own
 
     for name in cfg.families:
         registry.family(name)
     library = load_library({name: path for name, path in vars(cfg.skills).items() if path})
+    families = cfg.families or tuple(library)
+    library |= load_own()
     folder = outputs.new_run_folder("bench", "skills", cfg.out)
     outputs.describe_run(folder, cfg)
     console, results = Console(highlight=False), {}
-    for name in cfg.families or library:
+    for name in families:
         results[name] = _measure(name, library, cfg, console)
         outputs.write_json(folder / "results.json", results)
     console.print(str(folder / "results.json"), soft_wrap=True)
@@ -106,10 +108,11 @@ def _disturb(
     name: str, skill: Any, cfg: SkillsCfg, console: Any, starts: Mapping[str, Any]
 ) -> dict[str, object]:
     """Success where one thing goes wrong once in every episode, by what it is."""
+    from embodied.tasks import registry
     from policies.disturb import DISTURBANCES, disturbed
 
     borne = {}
-    for what in DISTURBANCES[name]:
+    for what in DISTURBANCES[registry.family(name).base]:
         with console.status(f"{name}: {what}"):
             borne[what] = disturbed(
                 name, what, skill.act, cfg.disturb, cfg.seed + APART + 4, **starts

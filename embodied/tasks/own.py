@@ -4,7 +4,7 @@
 
 `home` is ``$EMBODIED_HOME``, or ``~/.embodied``. A label's template names what is filled in:
 ``hover over the {object}``, ``stack the {object} on the {place}``, or nothing: ``rattle the drawer``.
-What a task file is, and how one is read, says `registry`.
+What a task file is, and how one is read, says `task_file`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,26 @@ from pathlib import Path
 from embodied.errors import UsageError
 from embodied.outputs import write_fault
 
+LITTLE = frozenset(
+    "a an the this that my to of on in at into onto over above under with from for up down out off "
+    "it me you robot please".split()
+)
+"""Words that who asks may leave out or say otherwise."""
+SHIPPED = frozenset(
+    "bring get fetch give hand pick take grab lift put place set lay drop throw bin move carry go drive "
+    "come find open close shut done".split()
+)
+"""Words by which the shipped skills are asked for: a label needs another one."""
 TASK = "task.py"
 CARD = "skill.json"
 _FIELDS = {"object", "place"}
+PLACEHOLDERS = {
+    "pick": (frozenset({"object"}),),
+    "place": (frozenset({"object"}), frozenset({"object", "place"})),
+    "open": (frozenset[str](),),
+    "close": (frozenset[str](),),
+}
+"""What a label names, by the family that its skill extends: what goals of that family are made of."""
 
 
 @dataclass(frozen=True)
@@ -71,22 +88,38 @@ def fields(label: str) -> frozenset[str]:
             f"The label '{label}' may name {{object}} and {{place}}, each once, and nothing else in "
             "braces."
         )
-    if not bare.strip() or bare != " ".join(bare.split(" ")) or label != label.strip().lower():
-        raise UsageError(f"The label '{label}' has to be words, all of them small letters.")
+    words = bare.split()
+    if not words or not re.fullmatch(r"[a-z0-9{][a-z0-9{} '-]*", label) or "  " in label:
+        raise UsageError(
+            f"The label {label!r} has to be words of small letters and figures, one blank between them."
+        )
     return frozenset(found)
+
+
+def words(label: str) -> list[str]:
+    """What a template says by itself, without placeholders and little words."""
+    return [word for word in re.sub(r"\{\w+\}", " ", label).split() if word not in LITTLE]
 
 
 def check_label(label: str, base: str) -> None:
     """Whether a template can be that of a skill which extends `base`.
 
     Raises:
-        UsageError: it is none, or its placeholders are not what goals of that family are made of.
+        UsageError: it is none, its placeholders are not what goals of that family are made of, or
+            it says only what the shipped skills are asked for by.
     """
-    named = fields(label)
-    drawers = base in ("open", "close")
-    if drawers == ("object" in named) or (drawers and named):
-        wants = "nothing in braces" if drawers else "{object} in braces"
+    named, allowed = fields(label), PLACEHOLDERS[base]
+    if named not in allowed:
+        wants = " or ".join(
+            " and ".join(f"{{{name}}}" for name in sorted(names)) or "nothing in braces"
+            for names in allowed
+        )
         raise UsageError(f"The label '{label}' extends '{base}', so it needs {wants}.")
+    if set(words(label)) <= SHIPPED:
+        raise UsageError(
+            f"The label '{label}' says what the shipped skills are asked for by; add or take a word "
+            "of its own."
+        )
 
 
 def home() -> Path:
@@ -100,8 +133,13 @@ def skills_folder() -> Path:
 
 
 def registered() -> Mapping[str, OwnSkill]:
-    """All skills of your own by name. A folder whose card cannot be read is none."""
+    """All skills of your own by name. A folder whose card cannot be read is none (see `folders`)."""
     return _registered(skills_folder())
+
+
+def folders() -> list[Path]:
+    """All folders that are kept, readable or not, by name."""
+    return sorted(p for p in skills_folder().glob("[!.]*") if p.is_dir())
 
 
 @cache
@@ -158,6 +196,8 @@ def register(name: str, skill: Path) -> Path:
         fresh.rename(kept)
     except OSError as error:
         shutil.rmtree(fresh, ignore_errors=True)
+        if old.exists() and not kept.exists():
+            old.rename(kept)
         raise write_fault(kept, error) from error
     shutil.rmtree(old, ignore_errors=True)
     forget()

@@ -10,19 +10,21 @@ and `self.control`, which the kitchen has, too. `aliases` (templates of other wa
 from __future__ import annotations
 
 import hashlib
-import re
 import sys
+import traceback
 import types
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from embodied.errors import UsageError
 from embodied.tasks import own
 from embodied.tasks.labels import parse_label
 from embodied.tasks.registry import Family, families
+from embodied.world.facts import WHEREABOUTS
 
 STEPS = 2_000_000
 """Environment steps of the training of a family that does not say."""
@@ -60,46 +62,59 @@ def _base(made: Any, file: Path) -> Family:
     raise UsageError(f"{made.__name__} in {file} extends none of {names}; let it extend one.")
 
 
+class _Said(BaseModel):
+    """What a class may say of itself besides its methods."""
+
+    model_config = ConfigDict(strict=True)
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    label: str
+    aliases: tuple[str, ...] = ()
+    steps: int = Field(STEPS, gt=0)
+    horizon: int = Field(gt=0)
+    gamma: float = Field(gt=0, lt=1)
+    ppo: dict[str, Any]
+
+
 def _family(made: Any, base: Family, file: Path, source: str) -> Family:
     """What a class says of itself, and what its base says where it does not."""
+    where = f"{made.__name__} in {file}"
+    unsaid = {"gamma": base.gamma, "ppo": dict(base.ppo)}
+    says = {name: getattr(made, name) for name in _Said.model_fields if hasattr(made, name)}
+    try:
+        said = _Said(**unsaid | says)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UsageError(f"The {first['loc'][0]} of {where}: {first['msg']}.") from error
     taken = (*families(), *RESERVED)
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", made.name) or made.name in taken:
+    if said.name in taken:
         raise UsageError(
-            f"A skill of your own cannot be called '{made.name}' ({file}); take a name of small "
-            f"letters that is none of {', '.join(taken)}."
+            f"A skill of your own cannot be called '{said.name}' ({where}); take a name that is none "
+            f"of {', '.join(taken)}."
         )
-    aliases = tuple(getattr(made, "aliases", ()))
-    for template in (made.label, *aliases):
+    for template in (said.label, *said.aliases):
         own.check_label(template, base.name)
-    _check_apart(made.name, made.label)
+        _check_apart(said.name, template)
     return replace(
-        base,
-        name=made.name,
-        make=made,
-        steps=int(getattr(made, "steps", STEPS)),
-        gamma=float(getattr(made, "gamma", base.gamma)),
-        ppo=dict(getattr(made, "ppo", base.ppo)),
-        label=made.label,
-        aliases=aliases,
-        base=base.name,
-        file=file,
-        source=source,
-    )
+        base, name=said.name, make=made, steps=said.steps, gamma=said.gamma, ppo=said.ppo,
+        label=said.label, aliases=said.aliases, base=base.name, file=file, source=source,
+    )  # fmt: skip
 
 
-def _check_apart(name: str, label: str) -> None:
+def _check_apart(name: str, template: str) -> None:
     """Whether a template reads like no other skill's.
 
     Raises:
         UsageError: it does.
     """
-    sample = label.format(object="sponge", place="table")
-    try:
-        call = parse_label(sample)
-    except UsageError:
-        return
-    if call.family != name:
-        raise UsageError(f"The label '{label}' reads like those of '{call.family}': take another.")
+    for place in WHEREABOUTS:
+        try:
+            call = parse_label(template.format(object="sponge", place=place))
+        except UsageError:
+            continue
+        if call.family != name:
+            raise UsageError(
+                f"The label '{template}' reads like those of '{call.family}': take another."
+            )
 
 
 def _text(file: Path) -> str:
@@ -117,7 +132,7 @@ def _task_class(file: Path, source: str) -> Any:
     sys.modules[module] = held  # where dataclasses and pickles look a class's module up
     try:
         exec(compile(source, str(file), "exec"), vars(held))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = getattr(error, "lineno", None) or _line(error, file)
         raise UsageError(
             f"The task file {file} cannot be run: {type(error).__name__}: {error} (line {line})."
@@ -135,14 +150,23 @@ def _task_class(file: Path, source: str) -> Any:
     return found[0]
 
 
+def blame(error: BaseException) -> UsageError | None:
+    """The sentence for an error that arose in the code of a task file; None if it arose elsewhere."""
+    for spec in READ.values():
+        line = _line(error, spec.file) if spec.file else None
+        if line is not None:
+            return UsageError(
+                f"The task file {spec.file} fails in line {line}: {type(error).__name__}: {error}"
+            )
+    return None
+
+
 def _line(error: BaseException, file: Path) -> int | None:
-    """The line of the file in which an error arose."""
-    line, tb = None, error.__traceback__
-    while tb is not None:
-        if tb.tb_frame.f_code.co_filename == str(file):
-            line = tb.tb_lineno
-        tb = tb.tb_next
-    return line
+    """The last line of the file that an error passed through."""
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)
+    ]
+    return frames[-1].lineno if frames else None
 
 
 def _check(spec: Family) -> None:
@@ -159,22 +183,27 @@ def _check(spec: Family) -> None:
         told = {"observe": task.observe(), "success": task.success(), "failure": task.failure()}
         terms = dict(task.rewards())
         elsewhere = spec.make.over(task.state, task.goal, task.control)  # type: ignore[attr-defined]
-        same = [getattr(elsewhere, name)() for name in told]
-    except Exception as error:
+        same = {name: getattr(elsewhere, name)() for name in told}
+    except (Exception, SystemExit) as error:
         line = _line(error, spec.file) if spec.file else None
         at = f" (line {line})" if line else ""
         raise UsageError(f"{where} fails{at}: {type(error).__name__}: {error}") from error
-    shapes = {"observe": (n, task.obs_dim), "success": (n,), "failure": (n,)}
-    for name, shape in shapes.items():
-        if tuple(told[name].shape) != shape:
-            raise UsageError(f"{name} of {where} gives {tuple(told[name].shape)}, not {shape}.")
+    _check_tensor(f"observe of {where}", told["observe"], (n, task.obs_dim), torch.float32)
+    for name in ("success", "failure"):
+        _check_tensor(f"{name} of {where}", told[name], (n,), torch.bool)
     for name, term in terms.items():
-        if tuple(term.shape) != (n,) or not bool(torch.isfinite(term).all()):
-            raise UsageError(
-                f"The reward term '{name}' of {where} has to be ({n},) finite numbers."
-            )
-    if any(not torch.equal(a, b) for a, b in zip(told.values(), same, strict=True)):
+        _check_tensor(f"The reward term '{name}' of {where}", term, (n,), torch.float32)
+    if any(not torch.equal(told[name], same[name]) for name in told):
         raise UsageError(
             f"{where} observes or judges by more than self.state, self.goal and self.control; the "
             "kitchen has nothing else."
         )
+
+
+def _check_tensor(what: str, value: Any, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    have = (tuple(value.shape), value.dtype) if isinstance(value, torch.Tensor) else type(value)
+    if have != (shape, dtype):
+        told = type(value).__name__ if isinstance(have, type) else f"{value.dtype} {have[0]}"
+        raise UsageError(f"{what} has to be a tensor, {dtype} {shape}, and is {told}.")
+    if not bool(torch.isfinite(value).all()):
+        raise UsageError(f"{what} has to be finite numbers.")

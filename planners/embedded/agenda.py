@@ -219,15 +219,7 @@ def _own(s: Standing, now: Facts, fresh: str | None) -> dict[Option, float]:
     found = _take(left, now, fresh)
     if skill.base == "place":
         return found
-    place = "place" in skill.fields
-    out: dict[Option, float] = {}
-    for (what, thing, where), w in found.items():
-        if what != "pick up" or thing is None:
-            out[what, thing, where] = w
-            continue
-        for to, share in s.goals(thing) if place else ((None, 1.0),):
-            out[skill.name, thing, to] = w * share
-    return out
+    return {(skill.name if k == "pick up" else k, o, p): w for (k, o, p), w in found.items()}
 
 
 def _own_place(skill: own.OwnSkill, s: Standing, now: Facts) -> dict[Option, float]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from embodied.tasks import own
 from embodied.tasks.labels import DRAWER
-from embodied.world.facts import Facts, kind
+from embodied.world.facts import SURFACES, Facts, kind
 from planners.embedded.agenda import BACK, Duty
 from planners.embedded.anaphora import Group, linked, names_itself, points_back
 from planners.embedded.interpret import Guess
@@ -36,11 +36,7 @@ def senses(guess: Guess) -> list[tuple[float, Sense]]:
     """The likeliest ways to take one piece."""
     found = []
     if guess.own:
-        goals = _targets(guess)
-        found = [
-            (w, Sense("own", goal, QUANTS[int(guess.quant.argmax())], guess)) for w, goal in goals
-        ]
-        return sorted(found, key=lambda pair: -pair[0])
+        return _own_senses(guess)
     for a in np.argsort(-guess.act)[:3]:
         act, p = ACTS[a], float(guess.act[a])
         if p < 0.04 and found:
@@ -52,6 +48,17 @@ def senses(guess: Guess) -> list[tuple[float, Sense]]:
                 found += [(p * share * w, Sense(act, goal, QUANTS[q], guess)) for w, goal in goals]
     found.sort(key=lambda pair: -pair[0])
     return found[:PER_PIECE]
+
+
+def _own_senses(guess: Guess) -> list[tuple[float, Sense]]:
+    """The likeliest ways to take a piece that asks for a skill of your own. Where its label wants a place and
+    the piece names none, any surface would do."""
+    quant = QUANTS[int(guess.quant.argmax())]
+    if "place" not in own.registered()[guess.own].fields:
+        return [(1.0, Sense("own", (), quant, guess))]
+    surfaces = tuple((surface, 1.0) for surface in SURFACES)
+    found = [(w, Sense("own", goal or surfaces, quant, guess)) for w, goal in _targets(guess)]
+    return sorted(found, key=lambda pair: -pair[0])
 
 
 def _targets(guess: Guess) -> list[tuple[float, tuple[tuple[str, float], ...]]]:

@@ -159,7 +159,8 @@ class EmbeddedModel:
             drawer: whether it can be opened and closed.
             own: names of the skills of your own that are offered.
         """
-        guesses = asks(self.guesses(instruction), own)
+        places = {item.name: item.names for item in self.interpreter.places}
+        guesses = asks(self.guesses(instruction), own, places) if own else self.guesses(instruction)
         return hypotheses(guesses, first, drawer, self.calibration.whole)
 
     def guesses(self, instruction: str) -> tuple[Guess, ...]:

@@ -8,30 +8,38 @@ thing is, the network reads as ever.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+
+import numpy as np
 
 from embodied.tasks import own
 from embodied.tasks.own import OwnSkill
 from planners.embedded.interpret import Guess
 from planners.embedded.referents import FITS
-from planners.embedded.text import normalise
+from planners.embedded.text import normalise, spans_of
 
-LITTLE = frozenset(
-    "a an the this that my to of on in at into onto over above under with from for up down out off "
-    "it robot please".split()
+LEADING = frozenset(
+    "please could can would will you i i'd we want wish like need to the a mind robot hey hi hello ok "
+    "okay so now then and first next also just afterwards later finally let's let us go ahead try "
+    "start begin by after before once again quickly gently carefully slowly must should have be kind "
+    "enough kindly do me favor favour".split()
 )
-"""Words that a piece may leave out or say otherwise."""
+"""Words that may stand before a verb which leads a piece. With others before it, it is no request."""
 UNSURE = 0.6  # of an act, below which a mere thing may go on with the piece before
 _NOT = re.compile(r"\b(?:don't|do not|never|without|no need to|not)\b[^,;.]*$")
 
 
-def asks(guesses: Sequence[Guess], names: Collection[str]) -> list[Guess]:
+def asks(
+    guesses: Sequence[Guess], names: Collection[str], places: Mapping[str, Sequence[str]]
+) -> list[Guess]:
     """The guesses, those that ask for a skill of your own with its name as `own`.
 
     Args:
         names: of the skills that are offered.
+        places: what each place is called. One that a label is to be filled with is heard by these,
+            where the network hears none.
     """
     skills = [skill for name, skill in own.registered().items() if name in names]
     told: list[Guess] = []
@@ -39,8 +47,16 @@ def asks(guesses: Sequence[Guess], names: Collection[str]) -> list[Guess]:
         name = next((skill.name for skill in skills if _says(guess.text, skill)), "")
         if not name and told and told[-1].own and _mere_thing(guess):
             name = told[-1].own  # "hover over the coke and the apple"
-        told.append(replace(guess, own=name) if name else guess)
+        told.append(_with_place(replace(guess, own=name), places) if name else guess)
     return told
+
+
+def _with_place(guess: Guess, places: Mapping[str, Sequence[str]]) -> Guess:
+    if any(role[1] > 0.4 for role in guess.roles.values()):
+        return guess
+    said = [place for place, called in places.items() if spans_of(guess.text, called)]
+    target = np.array([0.0, 1.0, 0.0])
+    return replace(guess, roles={**guess.roles, **dict.fromkeys(said, target)})
 
 
 def _mere_thing(guess: Guess) -> bool:
@@ -51,9 +67,15 @@ def _mere_thing(guess: Guess) -> bool:
 def _says(text: str, skill: OwnSkill) -> bool:
     for pattern in patterns(skill):
         found = pattern.search(text)
-        if found and not _NOT.search(text[: found.start()]):
+        if found and not _NOT.search(text[: found.start()]) and _leads(text[: found.start()]):
             return True
     return False
+
+
+def _leads(before: str) -> bool:
+    """Whether what follows this is the piece's verb: "could you please", or "give it a good"."""
+    words = re.findall(r"[a-z']+", before)
+    return bool(words and words[0] == "give") or all(word in LEADING for word in words)
 
 
 @cache
@@ -69,7 +91,7 @@ def patterns(skill: OwnSkill) -> tuple[re.Pattern[str], ...]:
 def _words(template: str) -> list[str]:
     """What a template says by itself; all of it where it says but little."""
     said = normalise(re.sub(r"\{\w+\}", " ", template)).split()
-    return [word for word in said if word not in LITTLE] or said
+    return [word for word in said if word not in own.LITTLE] or said
 
 
 def _inflected(word: str) -> str:

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from embodied import train
-from embodied.errors import UsageError
+from embodied.errors import EnvironmentFault, UsageError
 from embodied.tasks import own, registry, task_file
 from embodied.tasks.labels import enumerate_calls, feasible, ideal_effect, parse_label
+from embodied.train_own import register
 from embodied.world.facts import Facts
-from policies.library import SHIPPED, load_own
-from policies.skill import AFFORDANCE, POLICY, Own, load_checked, read_card, save_skill
+from embodied.world.kitchen import Kitchen
+from policies.execute import Executor
+from policies.library import SHIPPED, load_library, load_own
+from policies.skill import AFFORDANCE, POLICY, Own, load_checked, read_card, save_skill, wilson
 
 TASK = """
 import torch
@@ -58,9 +61,27 @@ def keep(path: Path) -> Path:
     ("kwargs", "words"),
     [
         ({"label": "poke it"}, "needs {object}"),
+        ({"label": "poke the {object} to the {place}"}, "extends 'pick'"),
+        ({"label": "fetch the {object}"}, "a word of its own"),
+        ({"label": "poke\\tthe {object}"}, "one blank between"),
+        ({"body": "aliases = ('bring me the {object}',)"}, "a word of its own"),
+        ({"body": "aliases = 'jab the {object}'"}, "The aliases of Mine"),
+        ({"body": "steps = 0"}, "The steps of Mine"),
+        ({"body": "horizon = 0"}, "The horizon of Mine"),
+        ({"body": "gamma = 2.0"}, "The gamma of Mine"),
+        ({"body": "ppo = {'foo': 1}"}, "no settings of PPO's: foo"),
+        ({"body": "raise SystemExit(1)"}, "SystemExit"),
+        ({"body": "def rewards(self): return {'near': 1.0}"}, "reward term 'near'"),
+        ({"body": "def success(self): return torch.zeros(4)"}, "torch.bool"),
+        ({"body": "def observe(self): return super().observe().double()"}, "torch.float32"),
+        ({"body": "def observe(self): return super().observe() / 0"}, "finite"),
+        (
+            {"body": "def observe(self): return super().observe() + self.control.engine.nsim"},
+            "controller's target",
+        ),
         ({"label": "poke the {thing}"}, "may name {object} and {place}"),
         ({"label": "Poke the {object}"}, "small letters"),
-        ({"label": "pick up the {object}"}, "reads like those of 'pick'"),
+        ({"label": "pick up the {object}"}, "a word of its own"),
         ({"name": "pick"}, "cannot be called 'pick'"),
         ({"name": "all"}, "cannot be called 'all'"),
         ({"body": "def success(self): return self.fixtures.half[:, 0] > 0"}, "fails (line 8)"),
@@ -150,10 +171,73 @@ def test_a_skill_that_was_changed_is_left_out_and_told_of(
     assert not own.registered() and load_own() == {}
 
 
-def test_a_card_that_is_none_is_no_skill(home: Path) -> None:
+def test_what_fails_late_is_said_with_its_line(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(home)
+    late = (
+        "calls = 0\n    def rewards(self):\n        self.calls += 1\n        {0}\n"
+        "        return super().rewards()"
+    )
+    argv = ["--preset", "smoke", "--steps", "6000"]
+    path = write(home, body=late.format("if self.calls > 5: raise ValueError('late')"))
+    assert train.main([str(path), *argv]) == 2
+    assert "fails in line 11: ValueError: late" in capsys.readouterr().err
+    nan = "if self.calls > 5: return {'near': torch.full((self.num_envs,), float('nan'))}"
+    assert train.main([str(write(home, body=late.format(nan))), *argv]) == 1
+    assert "is no number" in capsys.readouterr().err
+
+
+def test_a_failing_task_fails_its_skill_and_not_the_run(home: Path) -> None:
+    alone = "self.state.tcp_pos.shape[0] == 1"
+    body = f"def success(self): return self.nothing if {alone} else super().success()"
+    keep(write(home, body=body))
+    kitchen = Kitchen(["sponge"])
+    kitchen.arrange({"sponge": "table"}, "table")
+    outcome = Executor(kitchen, load_library() | load_own()).run(parse_label("poke the sponge"))
+    assert not outcome.success and "fails in line 8: AttributeError" in outcome.reason
+    assert kitchen.facts().did == ()
+
+
+@pytest.mark.parametrize(("successes", "told"), [(0, "never succeeded"), (60, "the one kept in")])
+def test_a_worse_skill_does_not_take_a_better_ones_place(
+    home: Path, successes: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = keep(write(home))
+    shutil.copytree(kept, home / "worse")
+    card = read_card(kept)
+    figures = {**card.figures, "all": wilson(successes, 96)}
+    save_skill(home / "worse", card.model_copy(update={"figures": figures}), {})
+    before = (kept / own.CARD).read_bytes()
+    register(registry.family("poke"), home / "worse")
+    assert told in capsys.readouterr().out and (kept / own.CARD).read_bytes() == before
+
+
+def test_what_is_kept_survives_a_failing_registration(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, rename = keep(write(home)), Path.rename
+
+    def fails(self: Path, target: Path) -> Path:
+        if self.name == ".poke.new":
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    shutil.copytree(kept, home / "again")
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(EnvironmentFault, match="No space left"):
+        own.register("poke", home / "again")
+    assert list(load_own()) == ["poke"]
+
+
+def test_a_card_that_is_none_is_no_skill_and_told_of(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept = keep(write(home))
     card = json.loads((kept / "skill.json").read_text())
     card["own"]["label"] = "poke the {"
-    (kept / "skill.json").write_text(json.dumps(card))
-    own.forget()
-    assert not own.registered()
+    for text in (json.dumps(card), "", "\udcff"):
+        (kept / "skill.json").write_text(text, errors="surrogateescape")
+        own.forget()
+        assert not own.registered() and not load_own()
+        assert "'poke' is left out" in capsys.readouterr().err

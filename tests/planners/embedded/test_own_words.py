@@ -22,6 +22,9 @@ SKILLS = {
     "shake": ("place", "shake the {object}", []),
     "stack": ("place", "stack the {object} on the {place}", []),
     "rattle": ("open", "rattle the drawer", []),
+    "pour": ("place", "pour the {object} over the {place}", []),
+    "clean": ("pick", "clean the {object}", []),
+    "drink": ("pick", "drink the {object}", []),
 }
 SCENE = Facts(
     {"sponge": "far counter", "coke can": "table", "apple": "close counter", "tea": "table"},
@@ -66,6 +69,15 @@ def plan(model: EmbeddedModel, said: str) -> list[str]:
             "stack the apple on the table",
             ["find the apple", "pick up the apple", "go to the table", "stack the apple on the table"],
         ),
+        (
+            "stack the apple",
+            ["find the apple", "pick up the apple", "stack the apple on the close counter"],
+        ),
+        (
+            "Pour the tea over the far counter, please.",
+            ["find the tea", "pick up the tea", "go to the far counter",
+             "pour the tea over the far counter"],
+        ),
         ("give the coke a good shake", ["find the coke can", "pick up the coke can",
                                         "shake the coke can"]),
     ],
@@ -74,10 +86,22 @@ def test_what_a_label_says_is_planned(model: EmbeddedModel, said: str, labels: l
     assert plan(model, said) == labels
 
 
-@pytest.mark.parametrize("said", ["don't hover over the sponge, just bring it", "bring the sponge"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "don't hover over the sponge, just bring it",
+        "bring the sponge",
+        "I spilled my tea, get me something to clean it up",
+    ],
+)
 def test_what_is_not_asked_for_is_not_done(model: EmbeddedModel, said: str) -> None:
     _, plain = follow(model, "bring me the sponge", SCENE)
     assert plan(model, said) == plain
+
+
+def test_a_word_that_a_request_has_in_passing_changes_nothing(model: EmbeddedModel) -> None:
+    said = "bring me a drink"
+    assert plan(model, said) == follow(model, said, SCENE)[1]
 
 
 def test_a_skill_that_is_not_offered_is_refused(model: EmbeddedModel) -> None:
@@ -107,8 +131,8 @@ def test_a_words_forms_are_heard_and_others_not(word: str, forms: str) -> None:
 @pytest.mark.usefixtures("model")
 def test_text_models_are_told_of_them() -> None:
     prompt = Prompt("hover over the sponge", (), SCENE)
-    told = "Skills besides these: hover over the <object>, rattle the drawer, shake the <object>"
-    assert told in prompt.text and told in chat(prompt)[0][0]["content"]
+    for text in (prompt.text, chat(prompt)[0][0]["content"]):
+        assert "Skills besides these: " in text and "hover over the <object>, pour the" in text
 
 
 def test_a_failed_one_is_approached_anew(model: EmbeddedModel) -> None:
