@@ -18,6 +18,7 @@ from planners.rewards.writers.parse import parse
 MAX_TOKENS = 2048
 LEAST = 16  # tokens that no reward is shorter than
 TEMPERATURE = 1.0  # samples are to differ; Eureka's
+LETTERS = 4  # of a token, about, where a server does not count
 DOWN = ("unreachable", "key")  # what no other sample would fare better with
 
 
@@ -101,7 +102,7 @@ class ServerModel:
             "response_format": {"type": "json_schema", "json_schema": schema},
         }
         try:
-            return self.server.chat(_answer, text, **body)
+            return _counted(self.server.chat(_answer, text, **body), text)
         except Refused as refusal:
             return Answer("", problem=f"The server refused the request ({refusal}).")
         except ServerFault as fault:
@@ -126,6 +127,14 @@ class LocalModel:
             return Answer("", problem=f"{said} Choose a model with a longer one.")
         made = self.model.sample(text, min(MAX_TOKENS, room), TEMPERATURE, seed)
         return Answer(made.text, made.complete, made.read, made.written)
+
+
+def _counted(answer: Answer, prompt: str) -> Answer:
+    """The answer with its tokens estimated where the server tells of none, or of fewer than none: no budget
+    would ever be used up."""
+    read = answer.read if answer.read > 0 else len(prompt) // LETTERS
+    written = answer.written if answer.written > 0 else len(answer.text) // LETTERS
+    return replace(answer, read=read, written=written)
 
 
 def _answer(reply: ChatReply) -> Answer:

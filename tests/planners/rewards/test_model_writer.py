@@ -102,7 +102,8 @@ def test_a_search_ends_with_a_valid_winner_and_a_truthful_ledger(serve, tmp_path
     cost = one.ledger.costs()["reply"]
     texts = [r["replies"] for r in entries if r["kind"] == "asked"]
     assert cost["calls"] == sum(map(len, texts))
-    assert cost["written"] == 40 * sum(reply["written"] > 0 for each in texts for reply in each)
+    for count in ("read", "written"):
+        assert cost[count] == sum(reply[count] for each in texts for reply in each) > 0
     for entry in entries:  # all that was trained is a program that passed
         if entry["kind"] == "candidate":
             assert "__" not in str(entry["program"]) and "import" not in str(entry["program"])
@@ -147,6 +148,16 @@ def test_servers_without_schemas_are_asked_without(serve):  # noqa: F811
 
     replies = writer(serve(plain)).write(Context(BRIEF), 2)
     assert all(reply.program == GOOD[0].program for reply in replies)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [None, {}, {"prompt_tokens": -90_000, "completion_tokens": -1}, {"prompt_tokens": 0}],
+)
+def test_tokens_that_a_server_does_not_count_are_estimated(serve, usage):  # noqa: F811
+    server = serve(lambda path, body: {**chat_reply(GOOD[0].text), "usage": usage})
+    (reply,) = writer(server).write(Context(BRIEF), 1)
+    assert reply.read == len(reply.prompt) // 4 > 100 and reply.written == len(reply.text) // 4 > 20
 
 
 def test_answers_cut_off_by_their_length_are_said_to_be(serve):  # noqa: F811
