@@ -24,7 +24,7 @@ LEADING = frozenset(
     "please could can would will you i i'd we want wish like need to the a mind robot hey hi hello ok "
     "okay so now then and first next also just afterwards later finally let's let us go ahead try "
     "start begin by after before once again quickly gently carefully slowly must should have be kind "
-    "enough kindly do me favor favour".split()
+    "enough kindly do me favor favour is it possible able if was wondering might think about how".split()
 )
 """Words that may stand before a verb which leads a piece. With others before it, it is no request."""
 UNSURE = 0.6  # of an act, below which a mere thing may go on with the piece before
