@@ -18,6 +18,7 @@ DOMINANT = 0.9  # share of the return above which one term drowns the others
 FLAT = 0.05  # gain of success below which the success curve counts as flat
 RISE = 0.25  # gain of reward, in units of its mean size, above which it counts as risen
 SATURATED = 0.02  # spread over the training, in units of a term's size, below which it is constant
+MOVES = 0.5  # and above which it is surely none that has got stuck
 GOOD = 0.9  # success from which on nothing is wrong with a flat curve
 
 Kind = Literal["hacking", "dominance", "saturation", "no success", "silent"]
@@ -154,12 +155,14 @@ def _alarms(
 
 
 def _alarms_of(term: Figures, stuck: float) -> list[Alarm]:
-    """Whether a term says anything. stuck: share of its values at an end of its range."""
+    """Whether a term says anything. stuck: share of its values at an end of its range, where those of flags
+    always are, and those of terms that wait for a grasp mostly: as long as their mean moves, they tell."""
     if term.size < 1e-9:
         said = f"{term.name} is always 0: it has no effect. Rewrite or drop it."
         return [Alarm("silent", term.name, said)]
     flat = term.high - term.low < SATURATED * term.size
-    if not flat and stuck <= DOMINANT:
+    moves = term.high - term.low > MOVES * term.size
+    if not flat and (stuck <= DOMINANT or moves):
         return []
     what = (
         f"stays within {SATURATED:.0%} of its size over the whole training"

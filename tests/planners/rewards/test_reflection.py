@@ -48,6 +48,13 @@ def test_constant_and_zero_terms_are_named():
     assert ("silent", "b") in kinds({"a": UP, "b": 0 * FLAT}, success, 1.0)
 
 
+def test_a_flag_that_is_set_more_and_more_is_not_stuck_and_a_term_that_stays_at_its_end_is():
+    success, terms = np.linspace(0, 1, 10), {"a": UP, "flag": UP / 2, "tanh": 0.9 + UP / 20}
+    ends = {"flag": np.ones(50), "tanh": np.full(50, 0.95)}
+    made = reflect(terms, dict.fromkeys(terms, 1.0), success, 1.0, 1000, ends)
+    assert [(alarm.kind, alarm.term) for alarm in made.alarms] == [("saturation", "tanh")]
+
+
 def test_nothing_learned_is_said_and_empty_curves_are_survived():
     assert ("no success", "") in kinds({"a": UP}, np.zeros(5), 0.0)
     assert ("silent", "a") in kinds({"a": []}, [], 0.0)
