@@ -23,8 +23,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
 
-import yaml
-
 from embodied.errors import EnvironmentFault, UsageError
 from embodied.text import shell_line
 
@@ -151,6 +149,8 @@ def describe_run(folder: Path, config: Any, argv: Sequence[str] | None = None) -
         argv: the command's words as typed; None for those of this process.
     """
     words = typed_command(sys.orig_argv) if argv is None else list(argv)
+    import yaml  # late: `embodied info` imports this module where dependencies are missing
+
     write_text(folder / "config.yaml", yaml.safe_dump(plain(config), sort_keys=False))
     write_json(folder / "system.json", system_facts())
     # Last: its presence is what marks the folder as taken.
