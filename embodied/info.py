@@ -20,10 +20,13 @@ from typing import Any
 
 from embodied import __version__
 from embodied.cli import exit_code
+from embodied.outputs import DISTRIBUTIONS, system_facts
 from embodied.tasks import own
 from embodied.world import gl
 
 OURS = "embodied-llm-rl"
+EXTRAS = ("mujoco-warp", "warp-lang", "pybullet")
+"""Distributions that not everybody needs."""
 
 _ACCELERATOR = """
 import torch
@@ -51,13 +54,10 @@ def collect() -> dict[str, Any]:
 
 
 def _system() -> dict[str, Any]:
-    """Return versions and machine, or what keeps us from reading them."""
-    try:
-        from embodied.outputs import system_facts
-
-        return system_facts()
-    except ImportError as error:
-        return {"python": sys.version.split()[0], "versions": {}, "missing": str(error)}
+    """Return versions and machine, and which of the distributions that we need are missing."""
+    facts = system_facts()
+    missing = [n for n in DISTRIBUTIONS if n not in facts["versions"] and n not in (OURS, *EXTRAS)]
+    return facts | ({"missing": ", ".join(missing)} if missing else {})
 
 
 def accelerator() -> str:
