@@ -149,6 +149,11 @@ class Interrupts:
         """Ignore all from now on."""
         self._over = True
 
+    @property
+    def arrived(self) -> bool:
+        """Whether there was one. What it interrupts may make another error of it, such as an ImportError."""
+        return self._pending
+
     def _arrived(self, signum: int, frame: FrameType | None) -> None:
         if self._over:
             return

@@ -116,7 +116,9 @@ def _run(cfg: RunCfg, interrupts: cli.Interrupts) -> int:
             cfg.instruction, kitchen, planner, values, executor.run, cfg.max_skills, recorder,
             person, library,
         )  # fmt: skip
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception) as error:
+        if not (isinstance(error, KeyboardInterrupt) or interrupts.arrived):
+            raise
         result = Result("interrupted", "stopped by Ctrl-C")
     finally:
         interrupts.close()

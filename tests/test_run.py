@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import pytest
 
-from embodied import run
+from embodied import episode, run
 from embodied.tasks.labels import parse_label
 from embodied.trace import load_trace, without_wall
 from policies.library import SHIPPED
@@ -182,6 +182,24 @@ def test_no_gl_runs_without_video(tmp_path: Path) -> None:
     assert "no video" in done.stdout
     assert "MUJOCO_GL" in done.stdout
     assert not (tmp_path / "rollout.mp4").exists()
+
+
+def test_an_interruption_that_becomes_another_error_is_one_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as error:
+            raise ImportError("as an import says it") from error
+
+    monkeypatch.setattr(episode, "run_episode", interrupted)
+    argv = ["bring a sponge", "--no-video", "--out"]
+    assert run.main([*argv, str(tmp_path / "a")]) == 130
+    assert load_trace(tmp_path / "a" / "events.jsonl")[-1]["outcome"] == "interrupted"
+    monkeypatch.setattr(episode, "run_episode", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run.main([*argv, str(tmp_path / "b")])
 
 
 @pytest.mark.parametrize("presses", [1, 3])
