@@ -157,6 +157,17 @@ def describe_run(folder: Path, config: Any, argv: Sequence[str] | None = None) -
     write_text(folder / "command.txt", shell_line(words) + "\n")
 
 
+def read_config(folder: Path) -> dict[str, Any] | None:
+    """Return the config that `describe_run` wrote into `folder`, None if there is none that can be read."""
+    import yaml  # late, as in `describe_run`
+
+    try:
+        held = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    return held if isinstance(held, dict) else None
+
+
 def typed_command(orig_argv: Sequence[str]) -> list[str]:
     """Return the words that start this command again from any folder.
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import yaml
-
 from embodied import outputs
 from embodied.errors import UsageError
 
@@ -55,7 +53,7 @@ def _check_same(folder: Path, config: dict[str, object], fresh: bool) -> None:
     Raises:
         UsageError: it holds another one, or one at all where --fresh wants none.
     """
-    held = _read_config(folder)
+    held = outputs.read_config(folder)
     if held is None and not (folder / "checkpoints").exists():
         return
     if fresh:
@@ -75,15 +73,6 @@ def _check_same(folder: Path, config: dict[str, object], fresh: bool) -> None:
 def _unfinished(config: dict[str, object], over: Callable[[Path], bool]) -> Path | None:
     """The latest run folder of the same settings, if something is left to be done there."""
     for folder in sorted(Path("outputs/train").glob("*/*"), reverse=True):
-        if _read_config(folder) == config:
+        if outputs.read_config(folder) == config:
             return None if over(folder) else folder
     return None
-
-
-def _read_config(folder: Path) -> dict[str, object] | None:
-    """The settings that a folder's training was begun with, if it holds one."""
-    try:
-        held = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return None
-    return held if isinstance(held, dict) else None

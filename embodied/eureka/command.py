@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-import yaml
 
 from embodied import cli, outputs
 from embodied.errors import EmbodiedError, UsageError
@@ -354,10 +353,10 @@ def _folder(cfg: EurekaCfg) -> Path:
     config = {k: v for k, v in outputs.plain(cfg).items() if k not in FREE}
     if cfg.out is None and not cfg.fresh:
         for held in sorted(Path("outputs/eureka").glob("*/*"), reverse=True):
-            if _config(held) == config and not _finished(held):
+            if outputs.read_config(held) == config and not _finished(held):
                 return held
     folder = outputs.new_run_folder("eureka", cfg.task, cfg.out, resume=True)
-    held = _config(folder)
+    held = outputs.read_config(folder)
     if held is not None and held != config:
         changed = next(k for k in [*config, *held] if config.get(k) != held.get(k))
         raise UsageError(
@@ -367,14 +366,6 @@ def _folder(cfg: EurekaCfg) -> Path:
     if held is None:
         outputs.describe_run(folder, config)
     return folder
-
-
-def _config(folder: Path) -> dict[str, Any] | None:
-    try:
-        held = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return None
-    return held if isinstance(held, dict) else None
 
 
 def _finished(folder: Path) -> bool:

@@ -88,8 +88,7 @@ def fields(label: str) -> frozenset[str]:
             f"The label '{label}' may name {{object}} and {{place}}, each once, and nothing else in "
             "braces."
         )
-    words = bare.split()
-    if not words or not re.fullmatch(r"[a-z0-9{][a-z0-9{} '-]*", label) or "  " in label:
+    if not bare.strip() or not re.fullmatch(r"[a-z0-9{][a-z0-9{} '-]*", label) or "  " in label:
         raise UsageError(
             f"The label {label!r} has to be words of small letters and figures, one blank between them."
         )

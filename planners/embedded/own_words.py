@@ -84,14 +84,8 @@ def patterns(skill: OwnSkill) -> tuple[re.Pattern[str], ...]:
     return tuple(
         re.compile(r"\b.*?\b".join(_inflected(word) for word in words))
         for template in (skill.label, *skill.aliases)
-        if (words := _words(template))
+        if (words := own.words(normalise(template)))
     )
-
-
-def _words(template: str) -> list[str]:
-    """What a template says by itself; all of it where it says but little."""
-    said = normalise(re.sub(r"\{\w+\}", " ", template)).split()
-    return [word for word in said if word not in own.LITTLE] or said
 
 
 def _inflected(word: str) -> str:
