@@ -106,6 +106,7 @@ def _row(
     """One candidate: its longest training, what became of it, and what changed from its parent."""
     id = entry["id"]
     trained = [e for e in entries if e["kind"] == "trained" and e["id"] == id]
+    second = next((e for e in entries if e["kind"] == "confirmed" and e["id"] == id), None)
     screened = next((e for e in entries if e["kind"] == "screen" and e["id"] == id), None)
     twin = next((e["of"] for e in entries if e["kind"] == "twin" and e["id"] == id), None)
     parent = next((p for p in entry["parents"] if p in programs), None)
@@ -124,18 +125,25 @@ def _row(
         "reflection": last["text"] if last else "",
         "auc": screened["auc"] if screened else None,
         "still": screened.get("still", []) if screened else [],
-        "fate": _fate(last, screened, twin),
+        "fate": _fate(last, second, screened, twin),
     }
 
 
 def _fate(
-    last: Mapping[str, Any] | None, screened: Mapping[str, Any] | None, twin: str | None
+    last: Mapping[str, Any] | None,
+    second: Mapping[str, Any] | None,
+    screened: Mapping[str, Any] | None,
+    twin: str | None,
 ) -> str:
+    """What became of a candidate, in words; the arguments are its entries in the ledger."""
     if twin is not None:
         return f"same as {twin}"
     if screened is not None and screened["dropped"]:
         return "dropped by the offline screen"
-    return f"{last['steps']:,} steps" if last else "not trained"
+    if last is None:
+        return "not trained"
+    again = f", {second['final']:.0%} on a second seed" if second else ""
+    return f"{last['steps']:,} steps{again}"
 
 
 def difference(before: Program, after: Program) -> str:

@@ -36,9 +36,14 @@ def reproduce(cfg: ReproduceCfg) -> int:
     entries = _entries(cfg.run)
     first = entries[0]
     held = _candidate(entries, cfg.candidate)
-    trained = [e for e in entries if e["kind"] == "trained" and e["id"] == held["id"]]
+    own = first["settings"]["seed"]
+    trained = [
+        {"seed": own, **e}
+        for e in entries
+        if e["kind"] in ("trained", "confirmed") and e["id"] == held["id"]
+    ]
     steps = cfg.steps or (trained[-1]["steps"] if trained else first["settings"]["funnel"]["steps"])
-    seed = first["settings"]["seed"] if cfg.seed is None else cfg.seed
+    seed = own if cfg.seed is None else cfg.seed
     cli.check_range("seed", seed, *cli.SEEDS)
     job = Job(first["task"], Program.from_plain(held["program"]), seed, steps)
     print(f"{held['id']} of {cfg.run}: {first['task']}, {steps:,} steps, seed {seed}", flush=True)
@@ -47,8 +52,8 @@ def reproduce(cfg: ReproduceCfg) -> int:
         print(f"it cannot be trained with: {outcome.error}")
         return 1
     print(f"success {outcome.final:.1%} of {outcome.episodes} episodes; {outcome.isolation}")
-    same = [e for e in trained if e["steps"] == steps]
-    if not same or seed != first["settings"]["seed"]:
+    same = [e for e in trained if e["steps"] == steps and e["seed"] == seed]
+    if not same:
         return 0
     agrees = same[-1]["final"] == outcome.final
     print(f"the ledger says {same[-1]['final']:.1%}: {'the same' if agrees else 'NOT the same'}")

@@ -8,7 +8,7 @@ competence threshold the gate stays shut: as many go on as the round's share of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ Train = Callable[[Sequence[str], int], Mapping[str, Outcome]]
 """Trains candidates, given by id, for so many steps each."""
 
 
+CLOSE = 1.5  # times as long as the rung before, below which a rung tells nothing new
 STILL = 1e-6  # a term that varies less over a whole bank pays the same for everything
 
 
@@ -124,9 +125,14 @@ class FunnelCfg:
 
     @property
     def ladder(self) -> list[int]:
-        """Steps of a training, rung by rung: none below `least`, the last one full."""
-        usual = (self.at(rung) for rung in range(self.rungs))
-        return sorted({max(steps, min(self.least, self.steps)) for steps in usual})
+        """Steps of a training, rung by rung: none below `least`, none hardly longer than the one before,
+        the last one full."""
+        made = [self.steps]
+        for rung in reversed(range(self.rungs - 1)):
+            steps = max(self.at(rung), self.least)
+            if steps * CLOSE <= made[0]:
+                made = [steps, *made]
+        return made
 
 
 @dataclass(frozen=True)
@@ -144,16 +150,20 @@ def halving(
     train: Train,
     cfg: FunnelCfg,
     prior: Mapping[str, float],
-    before: int = 0,
+    known: Collection[str] = (),
+    worths: Callable[[], Mapping[str, Any]] | None = None,
+    asked: int = 0,
 ) -> Iterable[Rung]:
     """Train the candidates rung by rung.
 
     Args:
-        prior: by id, what to order candidates by that are equally successful: the screen's AUROC.
-        before: candidates that were trained in full already, at this round's expense.
+        prior: by id, what to order candidates by before any training, and equally successful ones.
+        known: those of the ids that had their first rung already, at this round's expense.
+        worths: by id, once they were trained, what to order them by; if left out, their success.
+        asked: how many candidates the share is of, where some of them need no training.
     """
-    spent, ladder = before * cfg.steps, cfg.ladder
-    most = cfg.share * (len(ids) + before) * cfg.steps
+    spent, ladder = 0, cfg.ladder
+    most = cfg.share * max(asked, len(ids)) * cfg.steps
 
     def paid(rung: int) -> int:
         """How many can be trained in a rung, with one at least to the end."""
@@ -161,7 +171,7 @@ def halving(
 
     alive = list(ids)
     if cfg.least > cfg.at(0):  # perhaps not all of them can have it
-        alive = sorted(ids, key=lambda i: prior.get(i, 0.5), reverse=True)[: paid(0)]
+        alive = sorted(ids, key=lambda i: (i in known, prior.get(i, 0.5)), reverse=True)[: paid(0)]
     for rung, steps in enumerate(ladder):
         last = rung == len(ladder) - 1
         if not alive:
@@ -170,7 +180,8 @@ def halving(
             continue  # nothing to choose between: straight to the full training
         outcomes = train(alive, steps)
         spent += steps * len(alive)
-        ranked = sorted(alive, key=lambda i: (*rank(outcomes[i]), prior.get(i, 0.5)), reverse=True)
+        told = worths() if worths else {i: rank(outcomes[i]) for i in alive}
+        ranked = sorted(alive, key=lambda i: (told[i], prior.get(i, 0.5)), reverse=True)
         ranked = [i for i in ranked if not outcomes[i].error]
         if last:
             yield Rung(steps, outcomes, tuple(ranked), True)
@@ -181,9 +192,14 @@ def halving(
 
 
 def rank(outcome: Outcome) -> tuple[float, float]:
-    """What candidates are ordered by: final success, then the mean of the curve that led there."""
-    curve = [rate for _, rate in outcome.success]
-    return outcome.final, sum(curve) / max(1, len(curve))
+    """What candidates are ordered by: success at the end, then the mean of the curve that led there.
+
+    The final evaluation and the last third of the training count alike. The evaluation has few episodes,
+    and its policy may have been caught on a good day; the training's are many, over many policies.
+    """
+    curve = [rate for _, rate in outcome.success] or [outcome.final]
+    late = curve[-max(1, len(curve) // 3) :]
+    return (outcome.final + sum(late) / len(late)) / 2, sum(curve) / len(curve)
 
 
 def competent(outcomes: Sequence[Outcome]) -> bool:

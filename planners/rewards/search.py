@@ -7,11 +7,12 @@ search that was killed is resumed by running it again, and a finished one replay
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from embodied.errors import EnvironmentFault
 from planners.rewards.asking import Asker, Check, Draft, Price
+from planners.rewards.estimate import Estimate, Trial
 from planners.rewards.funnel import Bank, FunnelCfg, halving, rank, screen
 from planners.rewards.job import Outcome
 from planners.rewards.ledger import Ledger, digest
@@ -21,7 +22,8 @@ from planners.rewards.views import Brief
 from planners.rewards.writers.base import Context, Parent, Reply, Writer
 
 START, PREFERRED = "start", "preferred"
-
+SECOND_SEED = 50_021
+"""Added to a search's seed for the second training of its finalists."""
 
 Preference = tuple[Any, Callable[[Program], Program]]
 """What was chosen, as plain values, and a function that gives a program the weights that follow."""
@@ -31,6 +33,8 @@ Preference = tuple[Any, Callable[[Program], Program]]
 class SearchCfg:
     """samples: a round. iterations: rounds. reflect: False is the control, best of all samples without
     any reflection. parents: how many a writer is shown. repairs: turns. seed: of everything random.
+    finalists: how many of the best are trained on a second seed before one is chosen, as far as a
+    quarter of the search's steps pays for them.
     """
 
     funnel: FunnelCfg
@@ -40,6 +44,24 @@ class SearchCfg:
     reflect: bool = True
     parents: int = 4
     repairs: int = 2
+    finalists: int = 3
+
+    @property
+    def whole(self) -> float:
+        """What the search may spend, in trainings of full length; the reward to start from is one more
+        candidate."""
+        return self.funnel.share * (self.samples * self.iterations + 1)
+
+    @property
+    def confirmed(self) -> int:
+        """How many finalists there are; a single one would have nobody to lose to."""
+        most = min(self.finalists, int(self.whole / 4))
+        return most if most > 1 else 0
+
+    @property
+    def rounds(self) -> FunnelCfg:
+        """The funnel of a round, less what the finalists will cost."""
+        return replace(self.funnel, share=self.funnel.share * (1 - self.confirmed / self.whole))
 
 
 @dataclass(frozen=True)
@@ -55,7 +77,8 @@ class Budget:
 
 @dataclass
 class Candidate:
-    """A reward on its way through the funnel. id: round and sample. outcome: of its longest training."""
+    """A reward on its way through the funnel. id: round and sample. outcome: of its longest training.
+    second: of a finalist's training on another seed."""
 
     id: str
     program: Program
@@ -64,6 +87,7 @@ class Candidate:
     note: str = ""
     auc: float | None = None
     outcome: Outcome | None = None
+    second: Outcome | None = None
 
     @property
     def hash(self) -> str:
@@ -83,18 +107,40 @@ class Result:
     samples: int = 0
     stopped: str = ""
     finished: bool = False
+    trials: list[Trial] = field(default_factory=list)
+
+    def worths(self) -> dict[str, tuple[float, ...]]:
+        """By id, what trained candidates are compared by: the success to expect, then how few terms."""
+        known = [c for c in self.candidates if c.outcome]
+        found = Estimate(self.trials).worths([c.program for c in known])
+        return {c.id: (w, -len(c.program.terms)) for c, w in zip(known, found, strict=True)}
+
+    def note(self, outcome: Outcome) -> None:
+        """Takes account of a training."""
+        success = 0.0 if outcome.error else rank(outcome)[0]
+        self.trials.append(Trial(outcome.job.program, outcome.job.steps, success))
 
     @property
     def first(self) -> Candidate | None:
         """The first one that could be trained: the reward to start from, if there was one."""
-        return next((c for c in self.candidates if c.outcome and not c.outcome.error), None)
+        return next(iter(self.trained), None)
 
     @property
     def best(self) -> Candidate | None:
-        """The best of those trained in full; of all trained ones, if none was."""
-        trained = [c for c in self.candidates if c.outcome and not c.outcome.error]
-        whole = [c for c in trained if c.outcome and c.outcome.job.steps >= self.full]
-        return max(whole or trained, key=_worth, default=None)
+        """The best of the finalists; if there are none, of those trained in full; else of all trained."""
+        finalists = [c for c in self.whole if c.second]
+        known = self.worths()
+        return max(finalists or self.whole or self.trained, key=lambda c: known[c.id], default=None)
+
+    @property
+    def trained(self) -> list[Candidate]:
+        """Those that could be trained."""
+        return [c for c in self.candidates if c.outcome and not c.outcome.error]
+
+    @property
+    def whole(self) -> list[Candidate]:
+        """Those of them that were trained in full."""
+        return [c for c in self.trained if c.outcome and c.outcome.job.steps >= self.full]
 
 
 class Search:
@@ -140,6 +186,7 @@ class Search:
             self._begin()
             for number in range(self.cfg.iterations):
                 self._round(number)
+            self._confirm()
             self._reweigh()
             best = self.result.best
             self.ledger.append("finished", best=best and best.id, steps=self.trials.steps)
@@ -164,12 +211,39 @@ class Search:
         }
 
     def _begin(self) -> None:
-        """Train the reward to start from, so that there is something to reflect on."""
+        """Train the reward to start from for as long as any candidate is at first, so that there is
+        something to reflect on. It is a candidate of the first round."""
         if self.start is not None:
             first = Candidate(START, self.start, -1, note="given")
             self.result.candidates.append(first)
             self._log(first)
-            self._train([first], self.cfg.funnel.steps)
+            self._train([first], self.cfg.funnel.ladder[0])
+
+    def _confirm(self) -> None:
+        """Train the finalists on a second seed: the best of many trainings on one seed owes as much to it
+        as to its reward."""
+        finalists = self._sorted(self.result.whole)[: self.cfg.confirmed]
+        if len(finalists) < 2:
+            return
+        self._again(finalists)
+        best = self.result.best
+        assert best is not None
+        self.say(
+            f"a second training of {', '.join(c.id for c in finalists)}: {best.id} is the best"
+        )
+
+    def _again(self, finalists: Sequence[Candidate]) -> None:
+        """Train them in full on the second seed."""
+        programs, seed = [c.program for c in finalists], self.cfg.seed + SECOND_SEED
+        outcomes = self.trials.run(programs, [seed] * len(programs), self.cfg.funnel.steps)
+        for candidate, outcome in zip(finalists, outcomes, strict=True):
+            candidate.second = outcome
+            self.result.note(outcome)
+            self.ledger.append(
+                "confirmed",
+                id=candidate.id, seed=seed, steps=outcome.job.steps, env_steps=outcome.env_steps,
+                final=outcome.final, error=outcome.error,
+            )  # fmt: skip
 
     def _reweigh(self) -> None:
         """Train the best reward once more, with the weights that people's choices ask for."""
@@ -185,6 +259,8 @@ class Search:
         self.result.candidates.append(made)
         self._log(made)
         self._train([made], self.cfg.funnel.steps)
+        if best.second is not None:  # it is compared with finalists
+            self._again([made])
 
     def _round(self, number: int) -> None:
         """Write, check, screen and train the samples of one round."""
@@ -201,7 +277,8 @@ class Search:
                 self.ledger.append("twin", id=candidate.id, of=twin.id)
             elif self._screened(candidate, bank):
                 fresh[candidate.hash] = candidate
-        self._halve(number, list(fresh.values()))
+        begun = [c for c in self.result.trained if c.round < 0] if number == 0 else []
+        self._halve(number, [*begun, *fresh.values()])
         best = self.result.best
         if best is not None and best.outcome is not None:
             trained = sum(candidate.outcome is not None for candidate in fresh.values())
@@ -218,6 +295,7 @@ class Search:
             number * self.cfg.samples,
             self.start,
             self._parents(),
+            trials=self._trials(),
         )
         self._check_money()
         switched = self.ledger.kept("writer", "switched")
@@ -238,11 +316,19 @@ class Search:
         """The best so far, unlike each other, for the writer to improve on."""
         if not self.cfg.reflect:
             return ()
-        trained = [c for c in self.result.candidates if c.outcome and not c.outcome.error]
-        best = sorted(trained, key=_worth, reverse=True)[: self.cfg.parents]
+        best = self._sorted(self.result.trained)[: self.cfg.parents]
         return tuple(
             Parent(c.id, c.program, reflection_of(c.outcome), c.note) for c in best if c.outcome
         )
+
+    def _sorted(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """From the best to the worst."""
+        known = self.result.worths()
+        return sorted(candidates, key=lambda c: known[c.id], reverse=True)
+
+    def _trials(self) -> tuple[Trial, ...]:
+        """What the writer may know of all trainings."""
+        return tuple(self.result.trials) if self.cfg.reflect else ()
 
     def _candidate(self, draft: Draft, number: int, i: int) -> Candidate | None:
         """The candidate of a draft; None, with an entry that says why, if it cannot be trained."""
@@ -286,14 +372,22 @@ class Search:
 
     def _halve(self, number: int, candidates: Sequence[Candidate]) -> None:
         by_id = {c.id: c for c in candidates}
+        known = [c.id for c in candidates if c.outcome]
 
         def train(ids: Sequence[str], steps: int) -> dict[str, Outcome]:
-            self._train([by_id[i] for i in ids], steps)
-            return {i: outcome for i in ids if (outcome := by_id[i].outcome) is not None}
+            asked = [by_id[i] for i in ids]
+            self._train(
+                [c for c in asked if not (c.outcome and c.outcome.job.steps == steps)], steps
+            )
+            return {c.id: c.outcome for c in asked if c.outcome is not None}
 
-        prior = {c.id: c.auc for c in candidates if c.auc is not None}
-        before = int(number == 0 and self.start is not None)
-        for rung in halving(list(by_id), train, self.cfg.funnel, prior, before):
+        promises = Estimate(self._trials()).promises([c.program for c in candidates])
+        prior = dict(zip(by_id, promises, strict=True))
+        asked = self.cfg.samples + len(known)
+        rungs = halving(
+            list(by_id), train, self.cfg.rounds, prior, known, self.result.worths, asked
+        )
+        for rung in rungs:
             self.ledger.append(
                 "rung", round=number, steps=rung.steps, kept=rung.kept, gate=rung.gate
             )
@@ -303,6 +397,7 @@ class Search:
         outcomes = self.trials.run(programs, [self.cfg.seed] * len(programs), steps)
         for candidate, outcome in zip(candidates, outcomes, strict=True):
             candidate.outcome = outcome
+            self.result.note(outcome)
             self.ledger.append(
                 "trained",
                 id=candidate.id, steps=steps, env_steps=outcome.env_steps, final=outcome.final,
@@ -333,9 +428,3 @@ def _shown(reply: Reply) -> dict[str, Any]:
     """What of a reply goes into the log."""
     names = ("prompt", "text", "problem", "read", "written")
     return {name: getattr(reply, name) for name in names}
-
-
-def _worth(candidate: Candidate) -> tuple[float, ...]:
-    """What candidates are compared by: success, then how soon, then how few terms."""
-    assert candidate.outcome is not None
-    return (*rank(candidate.outcome), -len(candidate.program.terms))

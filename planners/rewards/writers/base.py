@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from planners.rewards.estimate import Trial
 from planners.rewards.program import Program
 from planners.rewards.reflection import Reflection
 from planners.rewards.views import Brief
@@ -18,12 +19,6 @@ class Parent:
     program: Program
     reflection: Reflection
     note: str = ""
-
-    @property
-    def score(self) -> float:
-        """Success of its final evaluation, plus a hundredth of the mean on its way there."""
-        curve = self.reflection.success
-        return self.reflection.final + 0.01 * sum(curve) / len(curve)
 
 
 @dataclass(frozen=True)
@@ -40,8 +35,9 @@ class Context:
     """All that a writer knows.
 
     start: the reward that the search began with, if any. parents: the best so far, best first; empty
-    in the first round and in the control without reflection. seed: of everything random. sample: number
-    of the first reply that is wanted, over the whole search. repair: a reply to mend.
+    in the first round and in the control without reflection. trials: all trainings so far, likewise.
+    seed: of everything random. sample: number of the first reply that is wanted, over the whole search.
+    repair: a reply to mend.
     """
 
     brief: Brief
@@ -51,6 +47,7 @@ class Context:
     start: Program | None = None
     parents: tuple[Parent, ...] = ()
     repair: Repair | None = None
+    trials: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True)

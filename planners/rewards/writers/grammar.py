@@ -3,15 +3,19 @@
 Without parents it draws rewards at random from the grammar, which is also the control without
 reflection. With parents it improves on them: alarms of the reflection are answered term by term, the
 stage that the policy is stuck at is strengthened, weights and scales are tuned around what works, and
-two parents are crossed. It needs no model and no network, and the same context gives the same replies.
+two parents are crossed; and of several rewards that were made so, the one is handed over that, after
+all trainings so far, promises most. It needs no model and no network, and the same context gives the
+same replies.
 """
 
 from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from planners.rewards.estimate import Estimate, Trial
 from planners.rewards.program import Program, Term
 from planners.rewards.reflection import FLAT, Alarm
 from planners.rewards.writers import genes
@@ -49,13 +53,14 @@ EXTRAS = (
     "smoothness",
 )
 MOST = 7  # terms of a program
+TRIES = 8  # rewards that are made for every one that is handed over, the one that promises most
 # stage that a policy is stuck at -> kinds of term that lead on from it; "more": weigh what is there
 NEXT = {
     "approach": ("reach", "behind"),
     "touching": ("reach", "progress", "more"),
     "moving": ("carry", "behind", "progress", "grasp", "lift", "rise", "flag", "held_lift", "more"),
     "arriving": ("latch", "carry", "reach", "held_lift", "held_carry", "more"),
-    "finishing": ("latch", "hold", "carry", "held_carry", "reach"),
+    "finishing": ("latch", "hold", "carry", "held_lift", "held_carry", "flag", "reach", "progress"),
 }
 STAGES = ("approach", "touching", "moving", "arriving")  # that lead to a first success
 
@@ -81,13 +86,27 @@ class GrammarWriter:
     def _one(self, context: Context) -> Reply:
         # a string, because hashes of tuples of numbers collide in `Random`
         turn = context.repair.turn if context.repair else 0
-        rng = random.Random(f"{context.seed}/{context.round}/{context.sample}/{turn}")
-        draft = Draft(context, Roles(context.brief), rng)
-        pieces, parents, note = draft.make()
-        program = Program(tuple(piece.term for piece in pieces))
+        drawn = f"{context.seed}/{context.round}/{context.sample}/{turn}"
+        roles, made = Roles(context.brief), []
+        for i in range(TRIES if context.trials else 1):
+            pieces, parents, note = Draft(context, roles, random.Random(f"{drawn}/{i}")).make()
+            made.append((Program(tuple(piece.term for piece in pieces)), parents, note))
+        program, parents, note = _most_promising(made, context.trials)
         rows = [{"name": t.name, "code": t.source, "weight": t.weight} for t in program.terms]
         text = json.dumps({"analysis": note, "terms": rows}, indent=1)
         return Reply(text, program, parents=parents, note=note)
+
+
+Made = tuple[Program, tuple[str, ...], str]
+"""A program, the ids of its parents, and how it was made."""
+
+
+def _most_promising(made: list[Made], trials: Sequence[Trial]) -> Made:
+    """The one to hand over of several: new if there is one, and the best that trials let expect."""
+    tried = {trial.program for trial in trials}
+    new = [one for one in made if one[0] not in tried] or made[:1]
+    promises = Estimate(trials).promises([program for program, _, _ in new])
+    return new[promises.index(max(promises))]
 
 
 @dataclass
@@ -109,6 +128,8 @@ class Draft:
         pieces = self.pieces(first)
         if slot == 1 and not hopeless:
             return self.tuned(pieces), (first.id,), "one term tuned"
+        if slot == 3 and not hopeless and len(pieces) > 2:
+            return self.pruned(pieces, first), (first.id,), "the term that pays least dropped"
         others = [p for p in parents[:4] if p.id != first.id and p.reflection.final >= FLAT]
         if slot == 2 and others:
             second = self.rng.choice(others)
@@ -145,6 +166,12 @@ class Draft:
         else:
             made = _weighted(piece, piece.term.weight * self.rng.choice((0.3, 0.5, 2.0, 3.0)))
         return [*pieces[:chosen], made, *pieces[chosen + 1 :]]
+
+    def pruned(self, pieces: list[Piece], parent: Parent) -> list[Piece]:
+        """All terms but the one that pays least: what is not needed is in the way of the others."""
+        shares = {figures.name: figures.share for figures in parent.reflection.terms}
+        least = min(pieces, key=lambda piece: shares.get(piece.term.name, 0.0))
+        return [piece for piece in pieces if piece is not least]
 
     def crossed(self, first: list[Piece], second: list[Piece]) -> list[Piece]:
         """The first whole, with one or two terms that only the second has, or in place of its own."""

@@ -193,7 +193,10 @@ def test_the_other_of_two_is_the_one_that_is_left() -> None:
 
 def test_them_means_the_narrower_group() -> None:
     here = Facts({"rice chips": "table", "kettle chips": "table"}, None, "user")
-    chips = ("the crisps are all over: ", Segment("none", frozenset({"rice chips", "kettle chips"})))
+    chips = (
+        "the crisps are all over: ",
+        Segment("none", frozenset({"rice chips", "kettle chips"})),
+    )
     rice = ("the rice ones are stale, ", Segment("none", frozenset({"rice chips"})))
     out = ("out with them", Segment("move", targets=TRASH, link="them"))
     assert [d.names for d in read(chips, rice, out, first=here).duties] == [("rice chips",)]
@@ -202,6 +205,9 @@ def test_them_means_the_narrower_group() -> None:
 def test_one_of_what_was_merely_mentioned_is_free_to_choose() -> None:
     fruit = Segment("none", frozenset({"apple", "orange"}))
     here = Facts({"apple": "table", "orange": "table"}, None, "user")
-    put = ("put it on the far counter", Segment("move", targets=frozenset({"far counter"}), link="it"))
+    put = (
+        "put it on the far counter",
+        Segment("move", targets=frozenset({"far counter"}), link="it"),
+    )
     assert read(("one fruit is enough, ", fruit), put, first=here).duties[0].det == "any"
     assert read(("there is the fruit, ", fruit), put, first=here).duties[0].det == "the"

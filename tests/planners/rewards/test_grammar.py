@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from planners.rewards.estimate import Trial
 from planners.rewards.program import compile_program
 from planners.rewards.reflection import reflect
 from planners.rewards.writers import Context, GrammarWriter, Parent, genes
@@ -44,6 +45,22 @@ def test_everything_it_writes_compiles_and_is_finite(brief):
             pool.append(
                 parent(reply.program, random.Random(reply.text).random(), id=str(len(pool)))
             )
+
+
+def test_after_trainings_it_hands_over_what_promises_most():
+    """Rewards with a latch were good whoever had one, those with reach were not."""
+    writer, known = GrammarWriter(), GrammarWriter().write(Context(BRIEF, seed=9), 40)
+    has = lambda program, kind: any(t.name.startswith(kind) for t in program.terms)  # noqa: E731
+    programs = [reply.program for reply in known]
+    trials = tuple(Trial(p, 100, 0.2 + 0.6 * has(p, "latch")) for p in programs)
+    context = Context(BRIEF, seed=4)
+    plain, told = writer.write(context, 16), writer.write(replace(context, trials=trials), 16)
+    shares = [np.mean([has(reply.program, "latch") for reply in made]) for made in (plain, told)]
+    assert shares[1] > shares[0] + 0.2
+    assert len({reply.text for reply in told}) == 16
+    tried = (*trials, *(Trial(reply.program, 100, 0.9) for reply in told))
+    again = writer.write(replace(context, trials=tried), 16)
+    assert not {reply.program for reply in again} & {trial.program for trial in tried}
 
 
 @pytest.mark.parametrize("kind", genes.KINDS)

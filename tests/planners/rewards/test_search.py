@@ -193,6 +193,58 @@ def test_candidates_whose_training_fails_never_win(tmp_path):
     assert none.run().best is None
 
 
+def rigged(rate):
+    """An evaluator whose trainings succeed as `rate` of the job says, from begin to end."""
+
+    def evaluator(jobs):
+        for outcome in evaluate(jobs):
+            found = rate(outcome.job)
+            yield replace(outcome, final=found, success=((outcome.env_steps, found),))
+
+    return evaluator
+
+
+def test_the_winner_is_one_that_holds_on_a_second_seed(tmp_path):
+    """On the search's own seed all is luck; on another what would have been chosen comes to nothing."""
+
+    def rate(job):
+        if job.seed == 0:
+            return 0.5 + int(job.program.hash[:4], 16) / 2**17
+        favourites.add(one.result.best.id)
+        return float(job.program != one.result.best.program)
+
+    favourites = set()
+    cfg = SearchCfg(FunnelCfg(9 * PER_ROUND), 12, 2)  # so that all rungs are whole rounds
+    one = search(tmp_path / "l", cfg, evaluator=rigged(rate))
+    made = one.run()
+    again = [c for c in made.candidates if c.second]
+    assert len(again) == 2 and favourites < {c.id for c in again} and len(favourites) == 1
+    assert made.best in again and made.best.id not in favourites
+    assert made.steps <= 0.35 * cfg.funnel.steps * (2 * 12 + 1)
+    confirmed = [e for e in one.ledger.entries() if e["kind"] == "confirmed"]
+    assert {(e["id"], e["final"]) for e in confirmed} == {(c.id, c.second.final) for c in again}
+    assert all(e["seed"] == c.second.job.seed != 0 for e in confirmed for c in again)
+
+
+def test_small_searches_have_no_finalists_and_large_ones_no_more_than_asked_for():
+    funnel = FunnelCfg(STEPS)
+    assert [SearchCfg(funnel, n, 2).confirmed for n in (4, 12, 60)] == [0, 2, 3]
+    assert SearchCfg(funnel, 60, 2, finalists=1).confirmed == 0
+    assert SearchCfg(funnel, 4, 2).rounds == funnel
+
+
+@pytest.mark.parametrize("good", [False, True])
+def test_the_reward_to_start_from_is_trained_no_longer_than_others_unless_it_is_good(
+    tmp_path, good
+):
+    one = search(tmp_path / "l", evaluator=rigged(lambda j: float((j.program == POOR) == good)))
+    made = one.run()
+    trained = [e for e in one.ledger.entries() if e["kind"] == "trained" and e["id"] == "start"]
+    assert trained[0]["steps"] == one.cfg.funnel.ladder[0]
+    assert (trained[-1]["steps"] == STEPS) == good
+    assert made.best is not None and (made.best.id == "start") == good
+
+
 # ---------------------------------------------------------------- the funnel
 
 
@@ -238,13 +290,17 @@ def test_three_rounds_of_sixteen_after_a_start_stay_within_the_share(least, firs
 
     def trained(ids, steps):
         asked.extend([steps] * len(ids))
-        return {i: outcome(i, steps, first * int(i) / 20) for i in ids}
+        return {i: outcome(i, steps, first * (i != "start" and int(i) / 20)) for i in ids}
 
-    spent = cfg.steps  # the reward to start from
+    one = SearchCfg(cfg, 16, 3)
+    assert one.confirmed == 3  # trained once more, in full
+    spent = one.confirmed * cfg.steps
     for number in range(3):
         asked.clear()
-        rungs = list(halving([f"{i:02d}" for i in range(16)], trained, cfg, {}, int(number == 0)))
+        ids, start = [f"{i:02d}" for i in range(16)], ["start"] if number == 0 else []
+        rungs = list(halving([*start, *ids], trained, one.rounds, {}, start))
         assert rungs[-1].steps == cfg.steps and rungs[-1].kept
+        assert set(start) <= set(rungs[0].outcomes)  # as it had its first rung already
         spent += sum(asked)
     assert spent <= 0.35 * cfg.steps * (3 * 16 + 1)
 
@@ -253,6 +309,7 @@ def test_no_rung_is_shorter_than_what_a_training_needs_and_the_most_promising_ha
     assert FunnelCfg(9000, least=1500).ladder == [1500, 3000, 9000]
     assert FunnelCfg(9000, least=3500).ladder == [3500, 9000]  # two rungs alike are one
     assert FunnelCfg(9000, least=10_000).ladder == [9000]
+    assert FunnelCfg(9000, least=2500).ladder == [3000, 9000]  # as 3000 tells no more than 2500
     prior = {"07": 0.9, "03": 0.7, "05": 0.6, "11": 0.8}
     asked = []
 
@@ -268,6 +325,21 @@ def test_no_rung_is_shorter_than_what_a_training_needs_and_the_most_promising_ha
     some.clear(), asked.clear()
     list(halving(ids, trained, FunnelCfg(90_000, least=2040), prior))
     assert asked[0] == (10_000, set(ids))
+
+
+def test_what_twins_do_not_need_others_may_spend():
+    counts = []
+    for asked in (0, 16):
+        first = []
+
+        def trained(ids, steps, first=first):
+            first.append(len(ids))
+            return {i: outcome(i, steps, 0.0) for i in ids}
+
+        ids = [f"{i:02d}" for i in range(8)]
+        list(halving(ids, trained, FunnelCfg(4000, least=2000), {}, asked=asked))
+        counts.append(first[0])
+    assert counts == [3, 8]
 
 
 def test_one_rung_trains_all_in_full():
