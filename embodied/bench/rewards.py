@@ -53,7 +53,7 @@ REFERENCES: Mapping[str, Mapping[str, str]] = {
     },
     "place": {
         "hand-written": HAND_WRITTEN,
-        "poor": "-norm(s.tcp_position - s.rest_goal)",
+        "poor": "-norm(s.tcp_position - s.object_position)",  # the hand stays about the object
         "sparse": "(1 - s.object_held[:, 0]) * (norm(s.goal_offset) < 0.05)",
     },
 }

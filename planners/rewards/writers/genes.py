@@ -178,6 +178,24 @@ def _held_carry(s: Spelling) -> list[str]:
     return [f"return {s.signal(0)}[:, 0] * (1 - tanh({s.number('k')} * {gap}))"]
 
 
+def _let_go(s: Spelling, flag: str, *end: str) -> str:
+    """How surely something is no longer held and is where it is wanted."""
+    edge, gap = s.number("e"), " - ".join(f"s.{name}" for name in end)
+    return f"(1 - s.{flag}[:, 0]) * (0.5 + 0.5 * tanh(({edge} - norm({gap})) / (0.3 * {edge})))"
+
+
+def _released(s: Spelling) -> list[str]:
+    return [f"return {_let_go(s, *s.gene.about)}"]
+
+
+def _leave(s: Spelling) -> list[str]:
+    *let_go, hand, home = s.gene.about
+    return [
+        f"left = {_let_go(s, *let_go)}",
+        f"return left * (1 - tanh({s.number('k')} * norm(s.{hand} - s.{home})))",
+    ]
+
+
 def _smoothness(s: Spelling) -> list[str]:
     return [f"return -clip(norm({s.signal(0)}), 0, 10)"]
 
@@ -203,6 +221,8 @@ KINDS: dict[str, Kind] = {
     "flag": Kind((), _hold, lambda r: [(name,) for name in r.flags]),
     "held_lift": Kind(("h",), _held_lift, lambda r: [(f, h) for f in r.flags for h in r.heights]),
     "held_carry": Kind(("k",), _held_carry, lambda r: [(f, *p) for f in r.flags for p in r.goes]),
+    "released": Kind(("e",), _released, lambda r: r.releases),
+    "leave": Kind(("e", "k"), _leave, lambda r: [(*d, *w) for d in r.releases for w in r.retreats]),
     "smoothness": Kind((), _smoothness, lambda r: [(n,) for n in [*r.velocities, *r.actions]]),
     "rise": Kind(("k",), _rise, lambda r: [(name,) for name in r.scalars]),
 }

@@ -38,6 +38,8 @@ WEIGHTS = {
     "rise": (0.5, 3.0),
     "held_lift": (2.0, 6.0),
     "held_carry": (2.0, 6.0),
+    "released": (2.0, 8.0),
+    "leave": (2.0, 8.0),
     "smoothness": (0.005, 0.05),
 }
 EXTRAS = (
@@ -50,6 +52,7 @@ EXTRAS = (
     "rise",
     "held_lift",
     "held_carry",
+    "leave",
     "smoothness",
 )
 MOST = 7  # terms of a program
@@ -59,8 +62,19 @@ NEXT = {
     "approach": ("reach", "behind"),
     "touching": ("reach", "progress", "more"),
     "moving": ("carry", "behind", "progress", "grasp", "lift", "rise", "flag", "held_lift", "more"),
-    "arriving": ("latch", "carry", "reach", "held_lift", "held_carry", "more"),
-    "finishing": ("latch", "hold", "carry", "held_lift", "held_carry", "flag", "reach", "progress"),
+    "arriving": ("latch", "carry", "reach", "held_lift", "held_carry", "released", "leave", "more"),
+    "finishing": (
+        "latch",
+        "hold",
+        "carry",
+        "held_lift",
+        "held_carry",
+        "released",
+        "leave",
+        "flag",
+        "reach",
+        "progress",
+    ),
 }
 STAGES = ("approach", "touching", "moving", "arriving")  # that lead to a first success
 
@@ -151,6 +165,8 @@ class Draft:
         made = [self._about_the_end(kinds[0])]
         if self.rng.random() < 0.6:
             made.append(self._piece("latch"))
+        if self.rng.random() < 0.6:
+            made.append(self._piece("released"))
         if self.roles.touches:
             made.append(self._touching(self.rng.choice(("reach", "behind"))))
         made += [self._piece(kind) for kind in EXTRAS if self.rng.random() < 0.25]

@@ -20,6 +20,11 @@ SIZE = re.compile(r"half|extent|size", re.IGNORECASE)
 OPENING = re.compile(r"opening|finger|gap", re.IGNORECASE)
 HEIGHT = re.compile(r"height|above|lift", re.IGNORECASE)
 FLAG = re.compile(r"bool", re.IGNORECASE)
+HELD = re.compile(r"held|hold|grasp|grip", re.IGNORECASE)
+HOME = re.compile(r"\b(?:at rest|home|retreat\w*)\b", re.IGNORECASE)
+LETS_GO = re.compile(
+    r"\b(let\w* go|releas\w*|drop\w*|set\w* down|put\w*|leave\w*)\b", re.IGNORECASE
+)
 LENGTHS = ("m", "metre", "metres")
 SPEEDS = ("m/s", "rad/s")
 
@@ -46,6 +51,17 @@ class Roles:
         return [name for name in self.points if GOAL.search(name)]
 
     @property
+    def homes(self) -> list[str]:
+        """Goals of the effector itself, for when its work is done."""
+        signals = [self._signal(name) for name in self.goals]
+        return [s.name for s in signals if HOME.search(f"{s.name} {s.text}")]
+
+    @property
+    def wanted(self) -> list[str]:
+        """Goals of objects: those of the effector only if there are no others."""
+        return [name for name in self.goals if name not in self.homes] or self.goals
+
+    @property
     def effectors(self) -> list[str]:
         """Positions of what the robot moves itself."""
         return [p for p in self.points if EFFECTOR.search(p) and not GOAL.search(p)]
@@ -60,8 +76,12 @@ class Roles:
         """Two points of one frame and size: effector and object, object and goal, effector and goal."""
         return [
             pair
-            for first, second in (("e", "o"), ("o", "g"), ("e", "g"))
-            for pair in self._between(self._group(first), self._group(second))
+            for first, second in (
+                (self.effectors, self.objects),
+                (self.objects, self.wanted),
+                (self.effectors, self.goals),
+            )
+            for pair in self._between(first, second)
         ]
 
     @property
@@ -72,12 +92,15 @@ class Roles:
     @property
     def arrivals(self) -> list[tuple[str, ...]]:
         """What is to come to a goal, and the goal."""
-        return self._between(self.objects or self.effectors, self.goals)
+        return self._between(self.objects or self.effectors, self.wanted)
 
     @property
     def goes(self) -> list[tuple[str, ...]]:
         """What the robot moves or carries, and a goal."""
-        return self._between([*self.objects, *self.effectors], self.goals)
+        return [
+            *self._between(self.objects, self.wanted),
+            *self._between(self.effectors, self.goals),
+        ]
 
     @property
     def triples(self) -> list[tuple[str, ...]]:
@@ -126,6 +149,21 @@ class Roles:
         return [s.name for s in self.brief.signals if s.size == 1 and _is_flag(s)]
 
     @property
+    def releases(self) -> list[tuple[str, ...]]:
+        """Flag of holding, and where what is held is wanted, for tasks that are about letting it go."""
+        if not LETS_GO.search(f"{self.brief.sentence} {self.brief.success_in_words}"):
+            return []
+        held = [flag for flag in self.flags if HELD.search(flag)]
+        offsets = [(name,) for name in self.offsets if _is_length(self._signal(name))]
+        ends = [*self._between(self.objects, self.wanted), *offsets]
+        return [(flag, *end) for flag in held for end in ends]
+
+    @property
+    def retreats(self) -> list[tuple[str, ...]]:
+        """Effector, and where it goes when its work is done."""
+        return self._between(self.effectors, self.homes)
+
+    @property
     def scalars(self) -> list[str]:
         """Single numbers of which more may be better: angles, heights."""
         taken = {*self.offsets, *self.flags, *self.openings, *self.actions, *self.velocities}
@@ -133,9 +171,6 @@ class Roles:
 
     def _signal(self, name: str) -> Signal:
         return next(s for s in self.brief.signals if s.name == name)
-
-    def _group(self, letter: str) -> list[str]:
-        return {"e": self.effectors, "o": self.objects, "g": self.goals}[letter]
 
     def _between(self, first: list[str], second: list[str]) -> list[tuple[str, ...]]:
         def fits(a: str, b: str) -> bool:

@@ -12,6 +12,7 @@ ARM = Brief(
         Signal("grip_pos", (3,), "m", "world", "position of the gripper"),
         Signal("cube_pos", (3,), "m", "world", "position of the cube"),
         Signal("goal", (3,), "m", "world", "where the cube is wanted"),
+        Signal("park_goal", (3,), "m", "world", "where the gripper is when at rest"),
         Signal("cube_vel", (3,), "m/s", "world", "velocity of the cube"),
         Signal("finger_opening", (1,), "m", "", "gap between the fingers"),
         Signal("cube_height", (1,), "m", "world", "of the cube above the table"),

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from planners.rewards.estimate import Trial
-from planners.rewards.program import compile_program
+from planners.rewards.program import Program, compile_program
 from planners.rewards.reflection import reflect
 from planners.rewards.writers import Context, GrammarWriter, Parent, genes
 from planners.rewards.writers.roles import Roles
@@ -61,6 +62,34 @@ def test_after_trainings_it_hands_over_what_promises_most():
     tried = (*trials, *(Trial(reply.program, 100, 0.9) for reply in told))
     again = writer.write(replace(context, trials=tried), 16)
     assert not {reply.program for reply in again} & {trial.program for trial in tried}
+
+
+def test_an_effector_goes_home_objects_do_not_and_only_what_is_held_is_let_go():
+    roles = Roles(ARM)
+    assert roles.homes == ["park_goal"] and roles.wanted == ["goal"]
+    assert ("cube_pos", "park_goal") not in roles.pairs and ("grip_pos", "park_goal") in roles.pairs
+    assert roles.releases == [("held", "cube_pos", "goal")]
+    assert roles.retreats == [("grip_pos", "park_goal")]
+    lift = replace(ARM, sentence="Lift the cube.", success_in_words="The cube is 0.1 m up.")
+    assert Roles(lift).releases == []
+    alone = replace(ARM, signals=tuple(s for s in ARM.signals if s.name != "goal"))
+    assert Roles(alone).wanted == ["park_goal"]  # it is brought there
+
+
+def test_letting_go_pays_where_the_object_is_wanted_and_coming_home_after_that():
+    released = genes.Gene("released", ("held", "cube_pos", "goal"), {"e": 0.05}).term(1.0, ARM)
+    leave = genes.Gene(
+        "leave", ("held", "cube_pos", "goal", "grip_pos", "park_goal"), {"e": 0.05, "k": 5}
+    ).term(1.0, ARM)
+    state = {name: torch.zeros(5, size) for name, size in ARM.sizes.items()}
+    state["held"][0] = 1  # held there; let go elsewhere; let go there, away, on the way and at home
+    state["cube_pos"][1] = 0.3
+    state["grip_pos"][:3, 0], state["grip_pos"][3, 0] = 1.0, 0.1
+    paid = compile_program(Program((released, leave)), ARM).weighted(state)
+    low, there = paid[released.name][:2], paid[released.name][2:]
+    assert low.max() < 0.01 and there.min() > 0.9
+    homeward = paid[leave.name][2:]
+    assert paid[leave.name][:2].max() < 0.01 and homeward[0] < 0.01 < homeward[1] < homeward[2]
 
 
 @pytest.mark.parametrize("kind", genes.KINDS)
