@@ -261,9 +261,8 @@ def _videos(cfg: EurekaCfg, folder: Path, result: Result, say: Any) -> dict[str,
     for sentence in made["missing"]:
         say(sentence)
     if result.finished:
-        whole = [c.outcome for c in result.candidates if c.outcome]
-        kept = {o.policy for o in whole if o.job.steps >= result.full}
-        policies.forget_but(kept | {c.outcome.policy for c in (first, best) if c.outcome})
+        kept = {c.longest.policy for c in (first, best, *result.whole) if c.longest}
+        policies.forget_but(kept)
     return made
 
 
@@ -295,7 +294,7 @@ def summarise(result: Result, fresh: Sequence[Outcome], search: Search) -> dict[
         "writer": search.writer.name,
         "first": result.first and result.first.id,
         "best": best and best.id,
-        "success": best.outcome.final if best and best.outcome else None,
+        "success": best.longest.final if best and best.longest else None,
         "fresh": {
             "seeds": [outcome.job.seed for outcome in fresh],
             "success": finals,

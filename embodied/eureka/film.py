@@ -56,8 +56,8 @@ def videos(
 
 def _row(role: str, path: Path, candidate: Candidate, seed: int, won: list[bool]) -> dict[str, Any]:
     """What the report says of a video."""
-    assert candidate.outcome is not None
-    outcome = candidate.outcome
+    outcome = candidate.longest
+    assert outcome is not None
     return {
         "role": role, "file": f"{path.parent.name}/{path.name}", "id": candidate.id, "hash": candidate.hash,
         "policy": outcome.policy, "steps": outcome.job.steps, "trained": outcome.job.seed,
@@ -71,12 +71,12 @@ def _film(path: Path, task: str, seed: int, candidate: Candidate, policies: Poli
     from embodied.overlay import captioned
     from embodied.video import VideoWriter
 
-    assert candidate.outcome is not None
-    if not candidate.outcome.policy:
+    assert candidate.longest is not None
+    if not candidate.longest.policy:
         raise EmbodiedError(
             "its policy was not kept; search it anew, or train it with `reproduce`."
         )
-    net, writer, won = policies.load(candidate.outcome.policy), None, []
+    net, writer, won = policies.load(candidate.longest.policy), None, []
     try:
         for episode, frames in groupby(watch(task, net, EPISODES, seed), lambda f: f.episode):
             title = f"{candidate.id}, episode {episode + 1} of {EPISODES}"

@@ -106,11 +106,11 @@ def _row(
     """One candidate: its longest training, what became of it, and what changed from its parent."""
     id = entry["id"]
     trained = [e for e in entries if e["kind"] == "trained" and e["id"] == id]
-    second = next((e for e in entries if e["kind"] == "confirmed" and e["id"] == id), None)
+    trained += [e for e in entries if e["kind"] == "confirmed" and e["id"] == id]
     screened = next((e for e in entries if e["kind"] == "screen" and e["id"] == id), None)
     twin = next((e["of"] for e in entries if e["kind"] == "twin" and e["id"] == id), None)
     parent = next((p for p in entry["parents"] if p in programs), None)
-    last = trained[-1] if trained else None
+    last = max(trained, key=lambda e: e["steps"], default=None)
     return {
         **entry,
         "code": programs[id].text(),
@@ -125,25 +125,20 @@ def _row(
         "reflection": last["text"] if last else "",
         "auc": screened["auc"] if screened else None,
         "still": screened.get("still", []) if screened else [],
-        "fate": _fate(last, second, screened, twin),
+        "fate": _fate(trained, screened, twin),
     }
 
 
 def _fate(
-    last: Mapping[str, Any] | None,
-    second: Mapping[str, Any] | None,
-    screened: Mapping[str, Any] | None,
-    twin: str | None,
+    trained: Sequence[Mapping[str, Any]], screened: Mapping[str, Any] | None, twin: str | None
 ) -> str:
     """What became of a candidate, in words; the arguments are its entries in the ledger."""
     if twin is not None:
         return f"same as {twin}"
     if screened is not None and screened["dropped"]:
         return "dropped by the offline screen"
-    if last is None:
-        return "not trained"
-    again = f", {second['final']:.0%} on a second seed" if second else ""
-    return f"{last['steps']:,} steps{again}"
+    told = [f"{e['final']:.0%} after {e['steps']:,} steps, seed {e['seed']}" for e in trained]
+    return "; ".join(told) or "not trained"
 
 
 def difference(before: Program, after: Program) -> str:

@@ -22,7 +22,7 @@ class ReproduceCfg:
     candidate: Annotated[str, tyro.conf.Positional]
     """Which, as in its report: r2s05, start or best."""
     seed: int | None = None
-    """Of everything random; the search's own if left out."""
+    """Of everything random; that of its longest training if left out."""
     steps: int = 0
     """Environment steps; as many as its longest training had, if 0."""
 
@@ -36,14 +36,13 @@ def reproduce(cfg: ReproduceCfg) -> int:
     entries = _entries(cfg.run)
     first = entries[0]
     held = _candidate(entries, cfg.candidate)
-    own = first["settings"]["seed"]
     trained = [
-        {"seed": own, **e}
-        for e in entries
-        if e["kind"] in ("trained", "confirmed") and e["id"] == held["id"]
+        e for e in entries if e["kind"] in ("trained", "confirmed") and e["id"] == held["id"]
     ]
-    steps = cfg.steps or (trained[-1]["steps"] if trained else first["settings"]["funnel"]["steps"])
-    seed = own if cfg.seed is None else cfg.seed
+    settings = first["settings"]
+    known = {"steps": settings["funnel"]["steps"], "seed": settings["seed"]}
+    last = max(trained, key=lambda e: e["steps"], default=known)
+    steps, seed = cfg.steps or last["steps"], last["seed"] if cfg.seed is None else cfg.seed
     cli.check_range("seed", seed, *cli.SEEDS)
     job = Job(first["task"], Program.from_plain(held["program"]), seed, steps)
     print(f"{held['id']} of {cfg.run}: {first['task']}, {steps:,} steps, seed {seed}", flush=True)

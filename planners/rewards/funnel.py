@@ -152,18 +152,20 @@ def halving(
     prior: Mapping[str, float],
     known: Collection[str] = (),
     worths: Callable[[], Mapping[str, Any]] | None = None,
-    asked: int = 0,
+    most: float | None = None,
+    full: bool = True,
 ) -> Iterable[Rung]:
     """Train the candidates rung by rung.
 
     Args:
         prior: by id, what to order candidates by before any training, and equally successful ones.
-        known: those of the ids that had their first rung already, at this round's expense.
+        known: those of the ids that had their first rung already.
         worths: by id, once they were trained, what to order them by; if left out, their success.
-        asked: how many candidates the share is of, where some of them need no training.
+        most: steps to spend; if left out, the share of those of training all in full.
+        full: whether the best is trained in full where the gate is open too; if not, the caller does.
     """
     spent, ladder = 0, cfg.ladder
-    most = cfg.share * max(asked, len(ids)) * cfg.steps
+    most = cfg.share * len(ids) * cfg.steps if most is None else most
 
     def paid(rung: int) -> int:
         """How many can be trained in a rung, with one at least to the end."""
@@ -171,15 +173,16 @@ def halving(
 
     alive = list(ids)
     if cfg.least > cfg.at(0):  # perhaps not all of them can have it
-        alive = sorted(ids, key=lambda i: (i in known, prior.get(i, 0.5)), reverse=True)[: paid(0)]
+        alive = sorted(ids, key=lambda i: (i in known, prior.get(i, 0.5)), reverse=True)
+        alive = alive[: len(known) + paid(0)]
     for rung, steps in enumerate(ladder):
         last = rung == len(ladder) - 1
         if not alive:
             return
-        if len(alive) == 1 and not last:
+        if len(alive) == 1 and full and not last:
             continue  # nothing to choose between: straight to the full training
         outcomes = train(alive, steps)
-        spent += steps * len(alive)
+        spent += steps * (len(alive) - (rung == 0) * len(known))
         told = worths() if worths else {i: rank(outcomes[i]) for i in alive}
         ranked = sorted(alive, key=lambda i: (told[i], prior.get(i, 0.5)), reverse=True)
         ranked = [i for i in ranked if not outcomes[i].error]
@@ -189,6 +192,8 @@ def halving(
         gate, room = competent(list(outcomes.values())), paid(rung + 1)
         alive = ranked[: max(1, min(room, len(alive) // cfg.eta)) if gate else room]
         yield Rung(steps, outcomes, tuple(alive), gate)
+        if gate and not full and rung == len(ladder) - 2:
+            return
 
 
 def rank(outcome: Outcome) -> tuple[float, float]:

@@ -7,7 +7,7 @@ search that was killed is resumed by running it again, and a finished one replay
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from embodied.errors import EnvironmentFault
@@ -23,7 +23,7 @@ from planners.rewards.writers.base import Context, Parent, Reply, Writer
 
 START, PREFERRED = "start", "preferred"
 SECOND_SEED = 50_021
-"""Added to a search's seed for the second training of its finalists."""
+"""Added to a search's seed for the full training of its finalists."""
 
 Preference = tuple[Any, Callable[[Program], Program]]
 """What was chosen, as plain values, and a function that gives a program the weights that follow."""
@@ -33,8 +33,8 @@ Preference = tuple[Any, Callable[[Program], Program]]
 class SearchCfg:
     """samples: a round. iterations: rounds. reflect: False is the control, best of all samples without
     any reflection. parents: how many a writer is shown. repairs: turns. seed: of everything random.
-    finalists: how many of the best are trained on a second seed before one is chosen, as far as a
-    quarter of the search's steps pays for them.
+    finalists: how many of the best are trained in full, on a second seed, before one is chosen, as far as
+    a quarter of the search's steps, and what the rounds left over, pay for them.
     """
 
     funnel: FunnelCfg
@@ -44,7 +44,7 @@ class SearchCfg:
     reflect: bool = True
     parents: int = 4
     repairs: int = 2
-    finalists: int = 3
+    finalists: int = 5
 
     @property
     def whole(self) -> float:
@@ -53,15 +53,15 @@ class SearchCfg:
         return self.funnel.share * (self.samples * self.iterations + 1)
 
     @property
-    def confirmed(self) -> int:
-        """How many finalists there are; a single one would have nobody to lose to."""
+    def reserved(self) -> int:
+        """For how many finalists the rounds leave steps; a single one would have nobody to lose to."""
         most = min(self.finalists, int(self.whole / 4))
         return most if most > 1 else 0
 
-    @property
-    def rounds(self) -> FunnelCfg:
-        """The funnel of a round, less what the finalists will cost."""
-        return replace(self.funnel, share=self.funnel.share * (1 - self.confirmed / self.whole))
+    def allowed(self, number: int) -> float:
+        """Steps that a search may have spent after round `number`, from 0."""
+        share = self.funnel.share * (1 - self.reserved / self.whole)
+        return share * (self.samples * (number + 1) + 1) * self.funnel.steps
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Budget:
 
 @dataclass
 class Candidate:
-    """A reward on its way through the funnel. id: round and sample. outcome: of its longest training.
-    second: of a finalist's training on another seed."""
+    """A reward on its way through the funnel. id: round and sample. outcome: of its longest training on
+    the search's seed. second: of a finalist's on another one, in full."""
 
     id: str
     program: Program
@@ -93,6 +93,12 @@ class Candidate:
     def hash(self) -> str:
         """Of the program."""
         return self.program.hash[:16]
+
+    @property
+    def longest(self) -> Outcome | None:
+        """Of its longest training on any seed."""
+        known = [o for o in (self.outcome, self.second) if o is not None and not o.error]
+        return max(known, key=lambda outcome: outcome.job.steps, default=self.outcome)
 
 
 @dataclass
@@ -128,7 +134,7 @@ class Result:
     @property
     def best(self) -> Candidate | None:
         """The best of the finalists; if there are none, of those trained in full; else of all trained."""
-        finalists = [c for c in self.whole if c.second]
+        finalists = [c for c in self.whole if c.second and not c.second.error]
         known = self.worths()
         return max(finalists or self.whole or self.trained, key=lambda c: known[c.id], default=None)
 
@@ -140,7 +146,7 @@ class Result:
     @property
     def whole(self) -> list[Candidate]:
         """Those of them that were trained in full."""
-        return [c for c in self.trained if c.outcome and c.outcome.job.steps >= self.full]
+        return [c for c in self.trained if c.longest and c.longest.job.steps >= self.full]
 
 
 class Search:
@@ -186,7 +192,7 @@ class Search:
             self._begin()
             for number in range(self.cfg.iterations):
                 self._round(number)
-            self._confirm()
+            self._finals()
             self._reweigh()
             best = self.result.best
             self.ledger.append("finished", best=best and best.id, steps=self.trials.steps)
@@ -219,18 +225,19 @@ class Search:
             self._log(first)
             self._train([first], self.cfg.funnel.ladder[0])
 
-    def _confirm(self) -> None:
-        """Train the finalists on a second seed: the best of many trainings on one seed owes as much to it
-        as to its reward."""
-        finalists = self._sorted(self.result.whole)[: self.cfg.confirmed]
-        if len(finalists) < 2:
+    def _finals(self) -> None:
+        """Train the best in full on a second seed: the best of many trainings on one seed owes as much to
+        it as to its reward."""
+        full, reserved = self.cfg.funnel.steps, self.cfg.reserved
+        left = int((self.cfg.whole * full - self.trials.steps) / full)
+        count = max(reserved, min(self.cfg.finalists, left)) if reserved else 0
+        finalists = self._sorted(self.result.trained)[:count]
+        if not finalists:
             return
         self._again(finalists)
         best = self.result.best
         assert best is not None
-        self.say(
-            f"a second training of {', '.join(c.id for c in finalists)}: {best.id} is the best"
-        )
+        self.say(f"in full on a second seed: {', '.join(c.id for c in finalists)}; best: {best.id}")
 
     def _again(self, finalists: Sequence[Candidate]) -> None:
         """Train them in full on the second seed."""
@@ -238,12 +245,7 @@ class Search:
         outcomes = self.trials.run(programs, [seed] * len(programs), self.cfg.funnel.steps)
         for candidate, outcome in zip(finalists, outcomes, strict=True):
             candidate.second = outcome
-            self.result.note(outcome)
-            self.ledger.append(
-                "confirmed",
-                id=candidate.id, seed=seed, steps=outcome.job.steps, env_steps=outcome.env_steps,
-                final=outcome.final, error=outcome.error,
-            )  # fmt: skip
+            self._note("confirmed", candidate, outcome)
 
     def _reweigh(self) -> None:
         """Train the best reward once more, with the weights that people's choices ask for."""
@@ -280,11 +282,11 @@ class Search:
         begun = [c for c in self.result.trained if c.round < 0] if number == 0 else []
         self._halve(number, [*begun, *fresh.values()])
         best = self.result.best
-        if best is not None and best.outcome is not None:
+        if best is not None and best.longest is not None:
             trained = sum(candidate.outcome is not None for candidate in fresh.values())
             self.say(
                 f"round {number + 1}: {trained} of {len(drafts)} trained; best so far {best.id} with "
-                f"{best.outcome.final:.0%} success, {self.trials.steps:,} environment steps"
+                f"{best.longest.final:.0%} success, {self.trials.steps:,} environment steps"
             )
 
     def _write(self, number: int) -> list[Draft]:
@@ -383,10 +385,11 @@ class Search:
 
         promises = Estimate(self._trials()).promises([c.program for c in candidates])
         prior = dict(zip(by_id, promises, strict=True))
-        asked = self.cfg.samples + len(known)
+        most = self.cfg.allowed(number) - self.trials.steps
         rungs = halving(
-            list(by_id), train, self.cfg.rounds, prior, known, self.result.worths, asked
-        )
+            list(by_id), train, self.cfg.funnel, prior, known, self.result.worths, most,
+            full=not self.cfg.reserved,
+        )  # fmt: skip
         for rung in rungs:
             self.ledger.append(
                 "rung", round=number, steps=rung.steps, kept=rung.kept, gate=rung.gate
@@ -397,13 +400,17 @@ class Search:
         outcomes = self.trials.run(programs, [self.cfg.seed] * len(programs), steps)
         for candidate, outcome in zip(candidates, outcomes, strict=True):
             candidate.outcome = outcome
-            self.result.note(outcome)
-            self.ledger.append(
-                "trained",
-                id=candidate.id, steps=steps, env_steps=outcome.env_steps, final=outcome.final,
-                error=outcome.error, reflection=reflection_of(outcome).plain(),
-                text=reflection_of(outcome).text(),
-            )  # fmt: skip
+            self._note("trained", candidate, outcome)
+
+    def _note(self, kind: str, candidate: Candidate, outcome: Outcome) -> None:
+        """Take account of a training."""
+        self.result.note(outcome)
+        self.ledger.append(
+            kind,
+            id=candidate.id, seed=outcome.job.seed, steps=outcome.job.steps,
+            env_steps=outcome.env_steps, final=outcome.final, error=outcome.error,
+            reflection=reflection_of(outcome).plain(), text=reflection_of(outcome).text(),
+        )  # fmt: skip
 
     def _log(self, candidate: Candidate) -> None:
         self.ledger.append(

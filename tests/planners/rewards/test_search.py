@@ -127,14 +127,15 @@ def test_outcomes_in_any_order_make_the_same_ledger(tmp_path):
 
 
 def test_budgets_end_a_search_with_its_best_and_larger_ones_go_on(tmp_path):
-    whole = search(tmp_path / "whole")
+    cfg = replace(SMALL, funnel=FunnelCfg(9 * PER_ROUND))  # so that all rungs are whole rounds
+    whole = search(tmp_path / "whole", cfg)
     whole.run()
     most = int(0.6 * whole.result.steps)
-    short = search(tmp_path / "l", budget=Budget(steps=most))
+    short = search(tmp_path / "l", cfg, budget=Budget(steps=most))
     made = short.run()
     assert "environment steps is spent" in made.stopped
     assert made.best is not None and 0 < made.steps <= most
-    longer = search(tmp_path / "l", budget=Budget(steps=10 * most))
+    longer = search(tmp_path / "l", cfg, budget=Budget(steps=10 * most))
     assert not longer.run().stopped
     assert longer.ledger.head == whole.ledger.head
 
@@ -228,9 +229,9 @@ def test_the_winner_is_one_that_holds_on_a_second_seed(tmp_path):
 
 def test_small_searches_have_no_finalists_and_large_ones_no_more_than_asked_for():
     funnel = FunnelCfg(STEPS)
-    assert [SearchCfg(funnel, n, 2).confirmed for n in (4, 12, 60)] == [0, 2, 3]
-    assert SearchCfg(funnel, 60, 2, finalists=1).confirmed == 0
-    assert SearchCfg(funnel, 4, 2).rounds == funnel
+    assert [SearchCfg(funnel, n, 2).reserved for n in (4, 12, 60)] == [0, 2, 5]
+    assert SearchCfg(funnel, 60, 2, finalists=1).reserved == 0
+    assert SearchCfg(funnel, 4, 2).allowed(1) == pytest.approx(0.35 * 9 * STEPS)
 
 
 @pytest.mark.parametrize("good", [False, True])
@@ -292,17 +293,18 @@ def test_three_rounds_of_sixteen_after_a_start_stay_within_the_share(least, firs
         asked.extend([steps] * len(ids))
         return {i: outcome(i, steps, first * (i != "start" and int(i) / 20)) for i in ids}
 
-    one = SearchCfg(cfg, 16, 3)
-    assert one.confirmed == 3  # trained once more, in full
-    spent = one.confirmed * cfg.steps
+    one, spent = SearchCfg(cfg, 16, 3), cfg.ladder[0]  # the start
     for number in range(3):
         asked.clear()
         ids, start = [f"{i:02d}" for i in range(16)], ["start"] if number == 0 else []
-        rungs = list(halving([*start, *ids], trained, one.rounds, {}, start))
-        assert rungs[-1].steps == cfg.steps and rungs[-1].kept
-        assert set(start) <= set(rungs[0].outcomes)  # as it had its first rung already
-        spent += sum(asked)
-    assert spent <= 0.35 * cfg.steps * (3 * 16 + 1)
+        most = one.allowed(number) - spent
+        rungs = list(halving([*start, *ids], trained, cfg, {}, start, most=most, full=False))
+        assert rungs[-1].kept and set(start) <= set(rungs[0].outcomes)
+        single = len(cfg.ladder) == 1
+        assert rungs[-1].steps == cfg.steps if not first or single else cfg.ladder[-2]
+        spent += sum(asked) - len(start) * cfg.ladder[0]
+    assert spent + one.reserved * cfg.steps <= 0.35 * cfg.steps * (3 * 16 + 1)
+    assert one.reserved == 4
 
 
 def test_no_rung_is_shorter_than_what_a_training_needs_and_the_most_promising_have_it():
@@ -337,7 +339,8 @@ def test_what_twins_do_not_need_others_may_spend():
             return {i: outcome(i, steps, 0.0) for i in ids}
 
         ids = [f"{i:02d}" for i in range(8)]
-        list(halving(ids, trained, FunnelCfg(4000, least=2000), {}, asked=asked))
+        most = 0.35 * asked * 4000 if asked else None
+        list(halving(ids, trained, FunnelCfg(4000, least=2000), {}, most=most))
         counts.append(first[0])
     assert counts == [3, 8]
 
