@@ -74,6 +74,27 @@ def test_a_search_leaves_its_folder_replays_and_any_cell_is_trained_again(quick,
     assert "not measured on fresh seeds" in capsys.readouterr().out
 
 
+def test_a_finalist_is_reproduced_on_its_second_seed(quick, tmp_path, capsys):
+    words = [
+        "push",
+        *TINY,
+        "--samples",
+        "12",
+        "--report-seeds",
+        "0",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert eureka.main(words) == 0
+    entry = Ledger(tmp_path / "run" / "ledger.sqlite").entries("confirmed")[0]
+    shown = f"{entry['final']:.0%} after {entry['steps']:,} steps, seed {entry['seed']}"
+    assert shown in (tmp_path / "run" / "report.html").read_text()
+    capsys.readouterr()
+    cell = ["reproduce", str(tmp_path / "run"), entry["id"], "--seed", str(entry["seed"])]
+    assert eureka.main(cell) == 0
+    assert "the same" in capsys.readouterr().out
+
+
 def test_a_folder_of_another_search_keeps_its_results(quick, tmp_path, monkeypatch, capsys):
     """As after an update of the program that changes what a search is."""
     out = tmp_path / "run"

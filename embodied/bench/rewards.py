@@ -194,8 +194,8 @@ class _Bench:
         }  # fmt: skip
 
     def _evaluator(self, folder: Path, number: int) -> Evaluator:
-        """What trains the cells of one seed. What several of them train, as the first rounds of all searches
-        do, is trained once; each search still counts its steps."""
+        """What trains the cells of one seed. What several of them train, as the reward to start from, is
+        trained once; each search still counts its steps."""
         from embodied.candidates import training
         from embodied.eureka.training import evaluator
         from planners.rewards.ledger import Ledger

@@ -309,7 +309,9 @@ def summarise(result: Result, fresh: Sequence[Outcome], search: Search) -> dict[
         "stopped": result.stopped,
         "finished": result.finished,
         "ledger": search.ledger.head,
-        "isolation": sorted({c.outcome.isolation for c in result.candidates if c.outcome}),
+        "isolation": sorted(
+            {o.isolation for c in result.candidates for o in (c.outcome, c.second) if o}
+        ),
     }
 
 

@@ -137,7 +137,10 @@ def _fate(
         return f"same as {twin}"
     if screened is not None and screened["dropped"]:
         return "dropped by the offline screen"
-    told = [f"{e['final']:.0%} after {e['steps']:,} steps, seed {e['seed']}" for e in trained]
+    told = [
+        f"{e['error'] or format(e['final'], '.0%')} after {e['steps']:,} steps, seed {e['seed']}"
+        for e in trained
+    ]
     return "; ".join(told) or "not trained"
 
 

@@ -8,10 +8,11 @@ terms are worth alike: an additive Gaussian process (Rasmussen & Williams 2006, 
 
 from __future__ import annotations
 
+import ast
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from statistics import NormalDist
 
@@ -19,7 +20,6 @@ import numpy as np
 
 from planners.rewards.program import Program, Term
 
-NUMBER = re.compile(r"(?<![\w.])\d+\.?\d*(?:[eE][-+]?\d+)?")
 REACH = 8.0  # in powers of e: of numbers so far apart, together, terms are hardly alike
 LEVEL = 1.0  # variance of what a length gives: anything from 0 to 1
 WORTH = (0.0003, 0.001, 0.003, 0.01, 0.03)  # variances to choose from, of what a term is worth
@@ -29,11 +29,12 @@ NORMAL = NormalDist()
 
 @dataclass(frozen=True)
 class Trial:
-    """A training of so many steps, and its success, from 0 to 1."""
+    """A training of so many steps on a seed, and its success, from 0 to 1."""
 
     program: Program
     steps: int
     success: float
+    seed: int = 0
 
 
 class Estimate:
@@ -51,22 +52,36 @@ class Estimate:
     def worths(self, programs: Sequence[Program]) -> list[float]:
         """The success to expect of each program in a training as long as the longest of the trials."""
         told = self._worth * _alike(programs, self.tried) + self._longest
-        return [float(value) for value in 0.5 + told @ self._inverse @ self._found]
+        return _rounded(0.5 + told @ self._inverse @ self._found)
 
     def promises(self, programs: Sequence[Program]) -> list[float]:
         """By how much each program may be expected to exceed the best of those tried: the expected
-        improvement (Jones et al. 1998), which is small for what is known to be as good already."""
+        improvement (Jones et al. 1998), which is small for what is known to be as good already. Of many
+        terms more is unknown, but a reward promises no more for having many."""
+        if not programs:
+            return []
         told = self._worth * _alike(programs, self.tried)
         means = told @ self._inverse @ self._found
         known = self._worth * self._alike @ self._inverse @ self._found
+        best = float(known.max()) if len(known) else 0.0
         own = np.array([_alike([program], [program])[0, 0] for program in programs])
-        left = self._worth * own - (told @ self._inverse * told).sum(1)
-        spread = np.sqrt(np.maximum(left, 1e-12))
-        best = float(known.max(initial=-math.inf)) if len(known) else 0.0
-        return [
+        known_part = (told @ self._inverse * told).sum(1) / (self._worth * own)
+        spread = np.sqrt(np.maximum(self._worth * own.mean() * (1 - known_part), 1e-12))
+        return _rounded(
             gap * NORMAL.cdf(gap / s) + s * NORMAL.pdf(gap / s)
             for gap, s in zip((means - best).tolist(), spread.tolist(), strict=True)
-        ]
+        )
+
+
+@lru_cache(maxsize=8)
+def estimate(trials: tuple[Trial, ...]) -> Estimate:
+    """The estimate from trials, made once for as long as there are no more of them."""
+    return Estimate(trials)
+
+
+def _rounded(values: Iterable[float]) -> list[float]:
+    """Without the last digits, in which machines differ: what is equal has to compare so everywhere."""
+    return [round(float(value), 9) for value in values]
 
 
 def _fitted(alike: np.ndarray, level: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, float]:
@@ -82,16 +97,49 @@ def _fitted(alike: np.ndarray, level: np.ndarray, found: np.ndarray) -> tuple[np
 
 def _alike(first: Sequence[Program], second: Sequence[Program]) -> np.ndarray:
     """The likeness of programs, (first, second): that of their terms, from 0 to 1, summed over all pairs."""
-    one, other = ([[_told(t) for t in p.terms] for p in programs] for programs in (first, second))
-    found = np.zeros((len(one), len(other)))
-    for (i, a), (j, b) in product(enumerate(one), enumerate(other)):
-        gaps = (float(np.abs(x - y).sum()) for (k, x), (n, y) in product(a, b) if k == n)
-        found[i, j] = sum(math.exp(-gap / REACH) for gap in gaps)
+    found = np.zeros((len(first), len(second)))
+    one, other = _by_text(first), _by_text(second)
+    for text in sorted(one.keys() & other.keys()):
+        (rows, x), (columns, y) = one[text], other[text]
+        gaps = np.abs(x[:, None] - y[None]).sum(-1)
+        np.add.at(found, (rows[:, None], columns[None]), np.exp(-gaps / REACH))
     return found
 
 
-def _told(term: Term) -> tuple[str, np.ndarray]:
-    """A term's text without its numbers, and the logarithms of its numbers, the weight among them."""
-    body = "\n".join(line for line in term.source.splitlines() if not line.lstrip().startswith("#"))
-    numbers = [abs(float(n)) for n in NUMBER.findall(body)] + [abs(term.weight)]
-    return NUMBER.sub("#", body), np.log(np.array(numbers) + 1e-6)
+def _by_text(programs: Sequence[Program]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """By a term's text: which programs have it, (n,), and its numbers there, (n, numbers)."""
+    found: dict[str, tuple[list[int], list[tuple[float, ...]]]] = {}
+    for i, program in enumerate(programs):
+        for term in program.terms:
+            text, numbers = _told(term)
+            rows, values = found.setdefault(text, ([], []))
+            rows.append(i)
+            values.append(numbers)
+    return {text: (np.array(rows), np.array(values)) for text, (rows, values) in found.items()}
+
+
+class _Numbers(ast.NodeTransformer):
+    """Takes the numbers out of a syntax tree."""
+
+    def __init__(self) -> None:
+        self.found: list[float] = []
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if isinstance(node.value, int | float):
+            self.found.append(float(node.value))
+            return ast.Name("number")
+        return node
+
+
+@lru_cache(maxsize=4096)
+def _told(term: Term) -> tuple[str, tuple[float, ...]]:
+    """A term's text without its name, comments and numbers, and the logarithms of the numbers' sizes, the
+    weight's among them. Its sign is part of the text."""
+    function = next(n for n in ast.parse(term.source).body if isinstance(n, ast.FunctionDef))
+    if ast.get_docstring(function) is not None:
+        del function.body[0]
+    numbers = _Numbers()
+    lines = [ast.unparse(numbers.visit(line)) for line in function.body]
+    sizes = (*(abs(n) for n in numbers.found), abs(term.weight))
+    text = "\n".join([f"{'-' if term.weight < 0 else '+'}{len(sizes)}", *lines])
+    return text, tuple(math.log(size + 1e-6) for size in sizes)

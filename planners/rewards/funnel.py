@@ -173,7 +173,7 @@ def halving(
 
     alive = list(ids)
     if cfg.least > cfg.at(0):  # perhaps not all of them can have it
-        alive = sorted(ids, key=lambda i: (i in known, prior.get(i, 0.5)), reverse=True)
+        alive = sorted(ids, key=lambda i: (i in known, prior.get(i, 0.0)), reverse=True)
         alive = alive[: len(known) + paid(0)]
     for rung, steps in enumerate(ladder):
         last = rung == len(ladder) - 1
@@ -184,7 +184,7 @@ def halving(
         outcomes = train(alive, steps)
         spent += steps * (len(alive) - (rung == 0) * len(known))
         told = worths() if worths else {i: rank(outcomes[i]) for i in alive}
-        ranked = sorted(alive, key=lambda i: (told[i], prior.get(i, 0.5)), reverse=True)
+        ranked = sorted(alive, key=lambda i: (told[i], prior.get(i, 0.0)), reverse=True)
         ranked = [i for i in ranked if not outcomes[i].error]
         if last:
             yield Rung(steps, outcomes, tuple(ranked), True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from embodied.errors import EnvironmentFault
 from planners.rewards.asking import Asker, Check, Draft, Price
-from planners.rewards.estimate import Estimate, Trial
+from planners.rewards.estimate import Trial, estimate
 from planners.rewards.funnel import Bank, FunnelCfg, halving, rank, screen
 from planners.rewards.job import Outcome
 from planners.rewards.ledger import Ledger, digest
@@ -55,7 +55,8 @@ class SearchCfg:
     @property
     def reserved(self) -> int:
         """For how many finalists the rounds leave steps; a single one would have nobody to lose to."""
-        most = min(self.finalists, int(self.whole / 4))
+        rounds = self.iterations * (1 + self.funnel.ladder[0] / self.funnel.steps)  # at least
+        most = min(self.finalists, int(self.whole / 4), int(self.whole - rounds))
         return most if most > 1 else 0
 
     def allowed(self, number: int) -> float:
@@ -118,13 +119,15 @@ class Result:
     def worths(self) -> dict[str, tuple[float, ...]]:
         """By id, what trained candidates are compared by: the success to expect, then how few terms."""
         known = [c for c in self.candidates if c.outcome]
-        found = Estimate(self.trials).worths([c.program for c in known])
+        found = estimate(tuple(self.trials)).worths([c.program for c in known])
         return {c.id: (w, -len(c.program.terms)) for c, w in zip(known, found, strict=True)}
 
     def note(self, outcome: Outcome) -> None:
         """Takes account of a training."""
-        success = 0.0 if outcome.error else rank(outcome)[0]
-        self.trials.append(Trial(outcome.job.program, outcome.job.steps, success))
+        job = outcome.job
+        made = Trial(job.program, job.steps, rank(outcome)[0], job.seed)
+        if not outcome.error and made not in self.trials:  # an error says nothing of relatives
+            self.trials.append(made)
 
     @property
     def first(self) -> Candidate | None:
@@ -383,8 +386,8 @@ class Search:
             )
             return {c.id: c.outcome for c in asked if c.outcome is not None}
 
-        promises = Estimate(self._trials()).promises([c.program for c in candidates])
-        prior = dict(zip(by_id, promises, strict=True))
+        promises = estimate(self._trials()).promises([c.program for c in candidates])
+        prior = dict(zip(by_id, promises, strict=True)) if self.cfg.reflect else {}
         most = self.cfg.allowed(number) - self.trials.steps
         rungs = halving(
             list(by_id), train, self.cfg.funnel, prior, known, self.result.worths, most,

@@ -15,7 +15,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from planners.rewards.estimate import Estimate, Trial
+from planners.rewards.estimate import Trial, estimate
 from planners.rewards.program import Program, Term
 from planners.rewards.reflection import FLAT, Alarm
 from planners.rewards.writers import genes
@@ -119,7 +119,7 @@ def _most_promising(made: list[Made], trials: Sequence[Trial]) -> Made:
     """The one to hand over of several: new if there is one, and the best that trials let expect."""
     tried = {trial.program for trial in trials}
     new = [one for one in made if one[0] not in tried] or made[:1]
-    promises = Estimate(trials).promises([program for program, _, _ in new])
+    promises = estimate(tuple(trials)).promises([program for program, _, _ in new])
     return new[promises.index(max(promises))]
 
 
@@ -143,7 +143,7 @@ class Draft:
         if slot == 1 and not hopeless:
             return self.tuned(pieces), (first.id,), "one term tuned"
         if slot == 3 and not hopeless and len(pieces) > 2:
-            return self.pruned(pieces, first), (first.id,), "the term that pays least dropped"
+            return self.pruned(pieces, first), (first.id,), "a term that pays little dropped"
         others = [p for p in parents[:4] if p.id != first.id and p.reflection.final >= FLAT]
         if slot == 2 and others:
             second = self.rng.choice(others)
@@ -184,10 +184,11 @@ class Draft:
         return [*pieces[:chosen], made, *pieces[chosen + 1 :]]
 
     def pruned(self, pieces: list[Piece], parent: Parent) -> list[Piece]:
-        """All terms but the one that pays least: what is not needed is in the way of the others."""
+        """All terms but one of the two that pay least: what is not needed is in the way of the others."""
         shares = {figures.name: figures.share for figures in parent.reflection.terms}
-        least = min(pieces, key=lambda piece: shares.get(piece.term.name, 0.0))
-        return [piece for piece in pieces if piece is not least]
+        ranked = sorted(pieces, key=lambda piece: shares.get(piece.term.name, 0.0))
+        gone = self.rng.choice(ranked[:2])
+        return [piece for piece in pieces if piece is not gone]
 
     def crossed(self, first: list[Piece], second: list[Piece]) -> list[Piece]:
         """The first whole, with one or two terms that only the second has, or in place of its own."""

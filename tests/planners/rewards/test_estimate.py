@@ -26,8 +26,8 @@ def drawn(rng):
 def test_nothing_is_known_of_nothing():
     assert Estimate([]).worths([]) == Estimate([]).promises([]) == []
     assert Estimate([]).worths([program(1)]) == [0.5]
-    first, second = Estimate([]).promises([program(1), program(2)])
-    assert first == second > 0
+    first, second, longer = Estimate([]).promises([program(1), program(2), program(1, 1, 1)])
+    assert first == second == longer > 0  # nor do more terms promise more
     known = Estimate([Trial(program(1), 10, 0.5)])
     assert known.worths([]) == known.promises([]) == []
 
@@ -59,13 +59,35 @@ def test_the_best_by_estimate_is_better_than_the_luckiest():
 
 
 def test_long_and_short_trainings_are_compared_as_if_equally_long():
-    """One reward is better; the other one was trained four times as long, and has more success so far."""
-    better = [program(1.0, 1.0 + i / 20) for i in range(6)]
-    worse = [program(c=1.0, d=1.0 + i / 20) for i in range(6)]
-    trials = [Trial(p, 100, 0.4) for p in better] + [Trial(p, 100, 0.1) for p in worse]
-    trials += [Trial(better[0], 400, 0.9), Trial(worse[0], 400, 0.6)]
-    high, low = Estimate(trials).worths([better[1], worse[0]])
+    """Six rewards were trained shortly, others for long; those are better that came far in short time."""
+    quick = [program(1.0, 1.0 + i / 20) for i in range(6)]
+    slow = [program(c=1.0, d=1.0 + i / 20) for i in range(2)]
+    other = [program(e=1.0, f=1.0 + i / 20) for i in range(4)]
+    trials = [Trial(p, 100, 0.4) for p in quick] + [Trial(p, 100, 0.1) for p in (*slow, *other)]
+    trials += [Trial(p, 400, 0.6) for p in slow]
+    known = Estimate(trials)
+    high, low = known.worths([quick[0], slow[0]])
     assert high > low > 0.5  # what short trainings come to is not what long ones will
+    plain = Estimate([Trial(t.program, 100, t.success) for t in trials])
+    high, low = plain.worths([quick[0], slow[0]])
+    assert high < 0.5  # if all had been equally long
+
+
+def test_how_much_is_luck_is_told_of_repeated_trainings():
+    """The same programs twice: with equal success, the best is to be believed; with unequal, it is not."""
+    programs = [program(**{f"x{i}": 1.0}) for i in range(12)]
+    found = np.linspace(0.2, 0.8, 12)
+    for again, believed in ((found, True), (found[::-1], False)):
+        trials = [Trial(p, 100, float(s), 0) for p, s in zip(programs, found, strict=True)]
+        trials += [Trial(p, 100, float(s), 1) for p, s in zip(programs, again, strict=True)]
+        worths = Estimate(trials).worths(programs)
+        assert (worths[-1] > 0.7) == believed and (worths[-1] < 0.55) != believed
+
+
+def test_equal_worths_are_equal_to_the_last_digit():
+    programs = [program(**{f"x{i}": 1.0}) for i in range(30)]
+    known = Estimate([Trial(p, 100, 0.3) for p in programs])
+    assert len(set(known.worths(programs))) == len(set(known.promises(programs))) == 1
 
 
 def test_what_is_known_to_be_as_good_promises_less_than_what_may_be_better():
@@ -93,10 +115,24 @@ def test_likeness_is_a_covariance(seed):
     assert 1 > near > far > 0
 
 
-def test_terms_of_any_writer_count_not_only_those_of_the_grammar():
-    one = Term("mine", "def mine(s):\n    # closer is better\n    return -2e-1 * norm(s.x1)", 1.0)
-    other = Term("yours", "def yours(s):\n    return -0.3 * norm(s.x1)", 1.0)
-    text, numbers = estimate._told(one)
-    assert "x1" in text and "closer" not in text
-    assert numbers == pytest.approx(np.log([0.2, 1.0]), abs=1e-3)
-    assert estimate._told(other)[0].replace("yours", "mine") == text
+def term(source, weight=1.0):
+    return Term("name", source, weight)
+
+
+def test_a_term_is_known_by_what_it_computes_not_by_its_name_or_what_is_said_of_it():
+    plain = term("def near(s):\n    return -0.2 * norm(s.x1)")
+    told = term(
+        'def yours(s):\n    """Of 3 ideas the 2nd."""\n    # 1e999\n    return -2e-1 * norm(s.x1)  # 7'
+    )
+    assert estimate._told(plain) == estimate._told(told)
+    text, numbers = estimate._told(plain)
+    assert "x1" in text and numbers == pytest.approx(np.log([0.2, 1.0]), abs=1e-3)
+    with_numbers = term("def near(s):\n    return -.3 * norm(s.x1)", 2.0)
+    assert estimate._told(with_numbers)[0] == text
+    others = (
+        term("def near(s):\n    return -0.2 * norm(s.x2)"),
+        term("def near(s):\n    return 0.2 * norm(s.x1)"),
+        term(plain.source, -1.0),  # the very opposite
+    )
+    for other in others:
+        assert estimate._alike([Program((plain,))], [Program((other,))])[0, 0] == 0

@@ -17,7 +17,7 @@ from planners.rewards.funnel import Bank, FunnelCfg, auroc, competent, halving, 
 from planners.rewards.job import Job, Outcome
 from planners.rewards.ledger import Ledger
 from planners.rewards.program import Program, Term, compile_program
-from planners.rewards.search import Budget, Candidate, Search, SearchCfg
+from planners.rewards.search import Budget, Candidate, Result, Search, SearchCfg
 from planners.rewards.writers import GrammarWriter
 from tests.planners.rewards import push
 from tests.planners.rewards.push import BRIEF, PER_ROUND, POOR, evaluate, problems, train
@@ -86,7 +86,10 @@ def keeping(path, lives):
             made = train(job)
             yield replace(made, weights={"of": job.program.hash, "steps": job.steps})
 
-    return search(path / "l", evaluator=Policies(path / "policies").keeping(dying))
+    cfg = SearchCfg(
+        FunnelCfg(4 * PER_ROUND, least=2 * PER_ROUND), 12, 2
+    )  # 12 trainings, 2 of them finalists
+    return search(path / "l", cfg, evaluator=Policies(path / "policies").keeping(dying))
 
 
 KILLED = """
@@ -108,7 +111,10 @@ def test_kill_9_in_the_middle_and_resume_end_at_the_same_ledger_and_policies(tmp
         words = [sys.executable, "-c", KILLED, str(tmp_path / "killed"), str(lives)]
         return subprocess.run(words, capture_output=True, text=True, env=dict(os.environ))
 
-    assert [go(n).returncode for n in (4, 3)] == [-signal.SIGKILL] * 2
+    trained = [len(whole.ledger.entries(kind)) for kind in ("trained", "confirmed")]
+    assert trained[1] == 2
+    lives = (4, sum(trained) - 5)  # the second time between the finalists
+    assert [go(n).returncode for n in lives] == [-signal.SIGKILL] * 2
     assert go(1000).stdout.strip() == whole.ledger.head
     kept = [
         {path.name for path in (tmp_path / run / "policies").iterdir()}
@@ -225,6 +231,35 @@ def test_the_winner_is_one_that_holds_on_a_second_seed(tmp_path):
     confirmed = [e for e in one.ledger.entries() if e["kind"] == "confirmed"]
     assert {(e["id"], e["final"]) for e in confirmed} == {(c.id, c.second.final) for c in again}
     assert all(e["seed"] == c.second.job.seed != 0 for e in confirmed for c in again)
+
+
+def test_of_equally_good_rewards_the_shortest_wins():
+    made = Result([], 100, 0)
+    for terms in ("abc", "d", "ef"):
+        source = "def {0}(s):\n    return {1} * norm(s.hand)"
+        program = Program(
+            tuple(
+                Term(n, source.format(n, " * ".join(["s.puck[:, 0]"] * (ord(n) - 96))))
+                for n in terms
+            )
+        )
+        found = Outcome(Job("push", program, 0, 100), ((100, 0.4),), 0.4, 100, {}, 100)
+        made.candidates.append(Candidate(terms, program, 0, outcome=found))
+        made.note(found)
+    assert made.best is not None and made.best.id == "d"
+
+
+def test_a_finalist_whose_second_training_fails_does_not_win(tmp_path):
+    def failing(jobs):
+        for job in jobs:
+            good = job.seed == 0 or job.program != one.result.best.program
+            made = train(job)
+            yield replace(made, final=0.6) if good else replace(made, final=0.0, error="NaN")
+
+    one = search(tmp_path / "l", SearchCfg(FunnelCfg(9 * PER_ROUND), 12, 2), evaluator=failing)
+    made = one.run()
+    failed = [c for c in made.candidates if c.second and c.second.error]
+    assert len(failed) == 1 and made.best is not None and made.best not in failed
 
 
 def test_small_searches_have_no_finalists_and_large_ones_no_more_than_asked_for():
