@@ -36,8 +36,8 @@ class Context:
 
     start: the reward that the search began with, if any. parents: the best so far, best first; empty
     where nothing was trained yet and in the control without reflection. trials: all trainings so far,
-    likewise. seed: of everything random. sample: number of the first reply that is wanted, over the whole search.
-    repair: a reply to mend.
+    likewise. seed: of everything random. sample: number of the first reply that is wanted, over the
+    whole search. repair: a reply to mend.
     """
 
     brief: Brief
