@@ -294,7 +294,7 @@ def summarise(result: Result, fresh: Sequence[Outcome], search: Search) -> dict[
         "writer": search.writer.name,
         "first": result.first and result.first.id,
         "best": best and best.id,
-        "success": best.longest.final if best and best.longest else None,
+        "success": best.success if best else None,
         "fresh": {
             "seeds": [outcome.job.seed for outcome in fresh],
             "success": finals,

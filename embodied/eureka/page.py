@@ -11,6 +11,7 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ def _row(
         "parent": parent,
         "diff": difference(programs[parent], programs[id]) if parent else "",
         "steps": last["steps"] if last else 0,
-        "final": last["final"] if last else None,
+        "final": mean(e["final"] for e in trained if e["steps"] == last["steps"]) if last else None,
         "error": last["error"] if last else "",
         "success": last["reflection"]["success"] if last else [],
         "shares": _shares(last["reflection"]["terms"]) if last else [],

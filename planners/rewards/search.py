@@ -101,6 +101,13 @@ class Candidate:
         known = [o for o in (self.outcome, self.second) if o is not None and not o.error]
         return max(known, key=lambda outcome: outcome.job.steps, default=self.outcome)
 
+    @property
+    def success(self) -> float:
+        """What its longest trainings came to, on average."""
+        known = [o for o in (self.outcome, self.second) if o is not None]
+        finals = [o.final for o in known if o.job.steps == max(k.job.steps for k in known)]
+        return sum(finals) / max(1, len(finals))
+
 
 @dataclass
 class Result:
@@ -285,11 +292,11 @@ class Search:
         begun = [c for c in self.result.trained if c.round < 0] if number == 0 else []
         self._halve(number, [*begun, *fresh.values()])
         best = self.result.best
-        if best is not None and best.longest is not None:
+        if best is not None:
             trained = sum(candidate.outcome is not None for candidate in fresh.values())
             self.say(
                 f"round {number + 1}: {trained} of {len(drafts)} trained; best so far {best.id} with "
-                f"{best.longest.final:.0%} success, {self.trials.steps:,} environment steps"
+                f"{best.success:.0%} success, {self.trials.steps:,} environment steps"
             )
 
     def _write(self, number: int) -> list[Draft]:

@@ -262,6 +262,16 @@ def test_a_finalist_whose_second_training_fails_does_not_win(tmp_path):
     assert len(failed) == 1 and made.best is not None and made.best not in failed
 
 
+def test_a_candidate_is_worth_what_its_longest_trainings_came_to_on_average():
+    short, whole, again = outcome("a", 10, 0.9), outcome("a", 100, 0.6), outcome("a", 100, 0.2)
+    one = Candidate("a", POOR, 0, outcome=short)
+    assert one.success == 0.9 and one.longest is short
+    one.second = again
+    assert one.success == 0.2 and one.longest is again
+    one.outcome = whole
+    assert one.success == pytest.approx(0.4) and one.longest is whole
+
+
 def test_small_searches_have_no_finalists_and_large_ones_no_more_than_asked_for():
     funnel = FunnelCfg(STEPS)
     assert [SearchCfg(funnel, n, 2).reserved for n in (4, 12, 60)] == [0, 2, 5]
