@@ -2,7 +2,7 @@
 
 Per task and seed: a search with the grammar from a deliberately poor reward, best of as many samples without
 reflection at equal environment steps, and the task's own rewards, hand-written, dense or sparse. Each winner
-is trained on a seed that no search saw, as long as every other reward. Told as success with bootstrap
+is trained on seeds that no search saw, as long as every other reward. Told as success with bootstrap
 intervals, and as the probability of improvement. A cell is one arm with one seed; --arms and --only choose
 some, so that several nights or machines can share the work: copy their `cells` into one folder.
 """
@@ -60,7 +60,10 @@ REFERENCES: Mapping[str, Mapping[str, str]] = {
 OURS, CONTROL, EXHAUSTIVE = "grammar", "best of N", "exhaustive"
 SEARCHES = (OURS, CONTROL)
 SPENDING = (*SEARCHES, EXHAUSTIVE)
-UNSEEN = 10_000
+UNSEEN, NEXT = (
+    10_000,
+    100,
+)  # from a search's seed to that of a fresh training, and on to another one
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,9 @@ class RewardsCfg:
     """Rewards a round."""
     iterations: int = 3
     """Rounds."""
+    trainings: int = 1
+    """Of each winner and each other reward, on as many seeds that no search saw; a cell's success is their
+    mean. A training owes much to its seed: several tell rewards apart better."""
     steps: int = 0
     """Environment steps of a full training; 0 takes the task's own."""
     workers: int = 0
@@ -98,7 +104,7 @@ class RewardsCfg:
 
 def run(cfg: RewardsCfg) -> int:
     """Carries out the command."""
-    for flag in ("seeds", "samples", "iterations"):
+    for flag in ("seeds", "samples", "iterations", "trainings"):
         cli.check_range(flag, getattr(cfg, flag), 1)
     cli.check_range("seed", cfg.seed, *cli.SEEDS)
     for task in cfg.tasks:
@@ -165,32 +171,38 @@ class _Bench:
         return compared(arms, spent, self.steps * (self.samples * self.rounds + 1))
 
     def _cell(self, folder: Path, arm: str, number: int) -> Path:
-        return folder / "cells" / f"{self._name(arm, number)}.json"
+        again = f"-x{self.cfg.trainings}" if self.cfg.trainings > 1 else ""
+        return folder / "cells" / f"{self._name(arm, number)}{again}.json"
 
     def _name(self, arm: str, number: int) -> str:
         """Of a cell, and of its search: cells of other sizes lie beside them."""
         what = f"{self.task} {arm} {self.steps} {self.samples}x{self.rounds} {self.cfg.seed}"
         return f"{outputs.slug(what)}-{number}"
 
+    def _fresh(self, number: int) -> list[int]:
+        """Seeds that no search saw."""
+        return [self.cfg.seed + UNSEEN + number + NEXT * i for i in range(self.cfg.trainings)]
+
     def _measured(self, folder: Path, arm: str, number: int) -> dict[str, Any]:
         from planners.rewards.job import Job
 
-        began, seed, spent = time.monotonic(), self.cfg.seed + UNSEEN + number, 0
+        began, seeds, spent = time.monotonic(), self._fresh(number), 0
         if REFERENCES[self.task].get(arm) == HAND_WRITTEN:
             from embodied.candidates.skills import own_reward
 
-            success = own_reward(self.task, seed, self.steps)
+            finals = [own_reward(self.task, seed, self.steps) for seed in seeds]
         else:
             evaluate = self._evaluator(folder, number)
             found = self._search(folder, arm, number, evaluate) if arm in SPENDING else None
             spent = found.steps if found else 0
             best = found.best.program if found else program(self.task, arm)
-            (outcome,) = evaluate([Job(self.task, best, seed, self.steps)])
-            success = outcome.final
+            jobs = [Job(self.task, best, seed, self.steps) for seed in seeds]
+            finals = [o.final for o in sorted(evaluate(jobs), key=lambda o: o.job.seed)]
         minutes = (time.monotonic() - began) / 60
         return {
-            "task": self.task, "arm": arm, "number": number, "steps": self.steps, "success": success,
-            "search steps": spent, "minutes": minutes,
+            "task": self.task, "arm": arm, "number": number, "steps": self.steps,
+            "success": sum(finals) / len(finals), "trainings": finals, "search steps": spent,
+            "minutes": minutes,
         }  # fmt: skip
 
     def _evaluator(self, folder: Path, number: int) -> Evaluator:

@@ -64,6 +64,12 @@ def test_searches_and_references_are_compared_at_equal_steps(quick, tmp_path, ca
     assert {**again, "minutes": 0} == {**json.loads(kept), "minutes": 0}
     assert bench.main(words) == 0  # goes on: nothing is left to train
     assert len(quick) == made
+    assert bench.main([*words, "--trainings", "3", "--arms", "dense", "--only", "1"]) == 0
+    assert [job.seed for job in quick[made:]] == [10_101, 10_201]  # the first one is kept
+    several = json.loads(next((tmp_path / "o" / "cells").glob("*dense*-1-x3.json")).read_text())
+    single = json.loads(next((tmp_path / "o" / "cells").glob("*dense*-1.json")).read_text())
+    assert several["trainings"][:1] == single["trainings"] == [single["success"]]
+    assert several["success"] == pytest.approx(np.mean(several["trainings"]))
     assert "better with probability" in capsys.readouterr().out
 
 
