@@ -60,10 +60,8 @@ REFERENCES: Mapping[str, Mapping[str, str]] = {
 OURS, CONTROL, EXHAUSTIVE = "grammar", "best of N", "exhaustive"
 SEARCHES = (OURS, CONTROL)
 SPENDING = (*SEARCHES, EXHAUSTIVE)
-UNSEEN, NEXT = (
-    10_000,
-    100,
-)  # from a search's seed to that of a fresh training, and on to another one
+UNSEEN = 10_000  # from a search's seed to that of a fresh training
+NEXT = 100  # and on to another one
 
 
 @dataclass(frozen=True)

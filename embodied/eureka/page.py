@@ -106,8 +106,7 @@ def _row(
 ) -> dict[str, Any]:
     """One candidate: its longest training, what became of it, and what changed from its parent."""
     id = entry["id"]
-    trained = [e for e in entries if e["kind"] == "trained" and e["id"] == id]
-    trained += [e for e in entries if e["kind"] == "confirmed" and e["id"] == id]
+    trained = [e for e in entries if e["kind"] in ("trained", "confirmed") and e["id"] == id]
     screened = next((e for e in entries if e["kind"] == "screen" and e["id"] == id), None)
     twin = next((e["of"] for e in entries if e["kind"] == "twin" and e["id"] == id), None)
     parent = next((p for p in entry["parents"] if p in programs), None)

@@ -394,7 +394,7 @@ class Search:
             return {c.id: c.outcome for c in asked if c.outcome is not None}
 
         promises = estimate(self._trials()).promises([c.program for c in candidates])
-        prior = dict(zip(by_id, promises, strict=True)) if self.cfg.reflect else {}
+        prior = dict(zip(by_id, promises, strict=True))
         most = self.cfg.allowed(number) - self.trials.steps
         rungs = halving(
             list(by_id), train, self.cfg.funnel, prior, known, self.result.worths, most,

@@ -142,9 +142,14 @@ def _carry(s: Spelling) -> list[str]:
     ]
 
 
-def _latch(s: Spelling) -> list[str]:
+def _within(s: Spelling, gap: str) -> str:
+    """How surely a distance is below the gene's edge."""
     edge = s.number("e")
-    return [f"return 0.5 + 0.5 * tanh(({edge} - {s.distance()}) / (0.3 * {edge}))"]
+    return f"0.5 + 0.5 * tanh(({edge} - {gap}) / (0.3 * {edge}))"
+
+
+def _latch(s: Spelling) -> list[str]:
+    return [f"return {_within(s, s.distance())}"]
 
 
 def _lift(s: Spelling) -> list[str]:
@@ -180,8 +185,8 @@ def _held_carry(s: Spelling) -> list[str]:
 
 def _let_go(s: Spelling, flag: str, *end: str) -> str:
     """How surely something is no longer held and is where it is wanted."""
-    edge, gap = s.number("e"), " - ".join(f"s.{name}" for name in end)
-    return f"(1 - s.{flag}[:, 0]) * (0.5 + 0.5 * tanh(({edge} - norm({gap})) / (0.3 * {edge})))"
+    gap = " - ".join(f"s.{name}" for name in end)
+    return f"(1 - s.{flag}[:, 0]) * ({_within(s, f'norm({gap})')})"
 
 
 def _released(s: Spelling) -> list[str]:
