@@ -6,6 +6,7 @@ for a whole batch of relabelled goals (Andrychowicz et al. 2017). Success is tha
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
 from embodied.candidates.book import Book
@@ -79,10 +81,29 @@ class Paid(VecEnvWrapper):
 
 
 class ProgramHer(HerReplayBuffer):
-    """Hindsight replay whose relabelled goals are paid by the program, over the whole state view."""
+    """Hindsight replay whose relabelled goals are paid by the program, over the whole state view.
+
+    Learners are given rewards that any program is alike in: none is above zero, which is about what
+    critics begin with, so that what was not tried yet stays worth trying (Sun et al. 2022), and the sum of
+    those to come, discounted by `gamma`, has a spread of about 1. Episodes are all equally long, so that
+    neither changes which policy is best.
+    """
 
     compiled: Compiled
     task: FieldTask
+    gamma: float
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._largest, self._seen = -math.inf, RunningMeanStd(shape=())
+
+    def sample(self, *args: Any, **kwargs: Any) -> Any:
+        """See `HerReplayBuffer.sample`."""
+        data = super().sample(*args, **kwargs)
+        self._largest = max(self._largest, float(data.rewards.max()))
+        self._seen.update(data.rewards.numpy().ravel())
+        spread = max(math.sqrt(self._seen.var), 1e-6) / (1 - self.gamma)
+        return data._replace(rewards=(data.rewards - self._largest) / spread)
 
     def _get_virtual_samples(self, *args: Any, **kwargs: Any) -> Any:
         assert self.env is not None
@@ -145,7 +166,7 @@ def train(task: str, book: Book, seed: int, num_envs: int) -> Net:
     )
     buffer = model.replay_buffer
     if isinstance(buffer, ProgramHer):
-        buffer.compiled, buffer.task = book.compiled, spec
+        buffer.compiled, buffer.task, buffer.gamma = book.compiled, spec, spec.gamma
         buffer.env = _NoEnvReward()  # type: ignore[assignment]
         model.learning_starts = (horizon + 1) * count  # an episode has to be over
     model.learn(book.steps, callback=_Silent())

@@ -65,6 +65,12 @@ def _goal(size: int, key: str) -> Read:
     return _cut(0, size, key=key)
 
 
+def _object_velocity(obs: Observation) -> torch.Tensor:
+    """(N, 3) of a Fetch task's object; observed is that relative to the gripper's."""
+    seen = obs["observation"].float()
+    return (seen[:, 14:17] + seen[:, 20:23]) / _FETCH_DT
+
+
 def _fetch(task: str, sentence: str, success: str) -> FieldTask:
     moving = task != "FetchReach-v4"
     at = 20 if moving else 5
@@ -87,7 +93,7 @@ def _fetch(task: str, sentence: str, success: str) -> FieldTask:
             _goal(3, "achieved_goal"),
         )
         rows["object_velocity"] = (
-            3, "m/s", "world", "of the object as seen from the gripper.", _cut(14, 17, 1 / _FETCH_DT),
+            3, "m/s", "world", "its velocity.", _object_velocity,
         )  # fmt: skip
     net = (256, 256) if moving else (64, 64)
     return _task(task, sentence, success, 4, rows, gamma=0.95, net=net)

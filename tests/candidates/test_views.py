@@ -72,6 +72,23 @@ def test_field_views_read_what_the_simulation_holds(task: str) -> None:
     envs.close()
 
 
+def test_velocities_of_fetch_are_those_of_the_world() -> None:
+    """What is carried moves with the gripper; the environment tells its velocity relative to that."""
+    envs, task = field.make_envs("FetchPickAndPlace-v4", 1, 3), FIELD["FetchPickAndPlace-v4"]
+    action, views = torch.tensor([[0.5, -0.3, 0.2, 0.0]]), []
+    envs.reset()
+    inner = envs.envs[0].unwrapped  # type: ignore[attr-defined]
+    for _ in range(8):
+        obs, *_ = envs.step(action.numpy())
+        views.append(task.view(field.tensors(obs), action))
+    for name, site in (("gripper", "robot0:grip"), ("object", "object0")):
+        wanted = inner._utils.get_site_xvelp(inner.model, inner.data, site)
+        assert np.allclose(views[-1][f"{name}_velocity"][0].numpy(), wanted, atol=1e-3), name
+    moved = views[-1]["gripper_position"] - views[-2]["gripper_position"]
+    assert torch.cosine_similarity(moved, views[-1]["gripper_velocity"])[0] > 0.98
+    envs.close()
+
+
 @pytest.mark.parametrize("task", ["pick", "open", "navigate"])
 def test_skill_views_have_the_documented_sizes(task: str) -> None:
     made = registry.family(task).make(4, 0, 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from planners.rewards.program import Term
@@ -119,6 +119,13 @@ def _progress(s: Spelling) -> list[str]:
     return [f"return -{s.distance()}"]
 
 
+def _closing(s: Spelling) -> list[str]:
+    return [
+        f"way = {s.signal(1)} - {s.signal(0)}",
+        f"return clip(dot({s.signal(2)}, way) / (norm(way) + 0.01), -1, 1)",
+    ]
+
+
 def _align(s: Spelling) -> list[str]:
     return [
         f"across = norm({s.signal(0)}[:, :2] - {s.signal(1)}[:, :2])",
@@ -212,6 +219,7 @@ def _rise(s: Spelling) -> list[str]:
 KINDS: dict[str, Kind] = {
     "reach": Kind(("k",), _reach, lambda r: r.distances),
     "progress": Kind((), _progress, lambda r: r.distances),
+    "closing": Kind((), _closing, lambda r: [(*p, v) for p in r.pairs for v in r.speeds(p[0])]),
     "latch": Kind(("e",), _latch, lambda r: r.ends),
     "align": Kind(("k",), _align, lambda r: [p for p in r.pairs if r.size(p[0]) == 3]),
     "behind": Kind(("c", "k"), _behind, lambda r: r.triples),
@@ -233,9 +241,16 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def draw(kind: str, roles: Roles, rng: random.Random) -> Gene | None:
-    """A random gene of a kind; None where the task's signals offer nothing for it."""
+def draw(
+    kind: str, roles: Roles, rng: random.Random, rather: Sequence[tuple[str, ...]] = ()
+) -> Gene | None:
+    """A random gene of a kind; None where the task's signals offer nothing for it.
+
+    Args:
+        rather: gaps, as one signal or two; what the gene is about begins with one of them if it can.
+    """
     options = KINDS[kind].options(roles)
+    options = [o for o in options if any(o[: len(gap)] == gap for gap in rather)] or options
     if not options:
         return None
     numbers = {}

@@ -27,6 +27,7 @@ from planners.rewards.writers.roles import Roles
 WEIGHTS = {
     "reach": (0.5, 2.0),
     "progress": (0.5, 3.0),
+    "closing": (0.2, 2.0),
     "align": (0.2, 1.0),
     "behind": (0.3, 1.5),
     "carry": (1.0, 4.0),
@@ -43,6 +44,7 @@ WEIGHTS = {
     "smoothness": (0.005, 0.05),
 }
 EXTRAS = (
+    "closing",
     "align",
     "carry",
     "lift",
@@ -55,14 +57,36 @@ EXTRAS = (
     "leave",
     "smoothness",
 )
+GAPS = ("reach", "progress", "closing")  # kinds that are about any gap
 MOST = 7  # terms of a program
 TRIES = 8  # rewards that are made for every one that is handed over, the one that promises most
 # stage that a policy is stuck at -> kinds of term that lead on from it; "more": weigh what is there
 NEXT = {
-    "approach": ("reach", "behind"),
-    "touching": ("reach", "progress", "more"),
-    "moving": ("carry", "behind", "progress", "grasp", "lift", "rise", "flag", "held_lift", "more"),
-    "arriving": ("latch", "carry", "reach", "held_lift", "held_carry", "released", "leave", "more"),
+    "approach": ("reach", "behind", "closing"),
+    "touching": ("reach", "progress", "closing", "more"),
+    "moving": (
+        "carry",
+        "behind",
+        "progress",
+        "closing",
+        "grasp",
+        "lift",
+        "rise",
+        "flag",
+        "held_lift",
+        "more",
+    ),
+    "arriving": (
+        "latch",
+        "carry",
+        "reach",
+        "closing",
+        "held_lift",
+        "held_carry",
+        "released",
+        "leave",
+        "more",
+    ),
     "finishing": (
         "latch",
         "hold",
@@ -74,6 +98,7 @@ NEXT = {
         "flag",
         "reach",
         "progress",
+        "closing",
     ),
 }
 STAGES = ("approach", "touching", "moving", "arriving")  # that lead to a first success
@@ -302,16 +327,14 @@ class Draft:
 
     def _about_the_end(self, kind: str) -> Piece | None:
         """A term of a kind, about how the task ends where it can be."""
-        drawn = genes.draw(kind, self.roles, self.rng)
-        if drawn is not None and kind in ("reach", "progress") and self.roles.ends:
-            drawn = replace(drawn, about=self.rng.choice(self.roles.ends))
+        drawn = genes.draw(kind, self.roles, self.rng, self.roles.ends if kind in GAPS else ())
         return drawn and self._of(drawn, self._weight(kind))
 
     def _touching(self, kind: str) -> Piece | None:
         """A term that leads the effector to an object."""
-        drawn = genes.draw(kind, self.roles, self.rng) or genes.draw("reach", self.roles, self.rng)
-        if drawn is not None and drawn.kind == "reach" and self.roles.touches:
-            drawn = replace(drawn, about=self.rng.choice(self.roles.touches))
+        touches = self.roles.touches
+        drawn = genes.draw(kind, self.roles, self.rng, touches)
+        drawn = drawn or genes.draw("reach", self.roles, self.rng, touches)
         return drawn and self._of(drawn, 0.5 * self._weight(drawn.kind))
 
     def _is_touch(self, piece: Piece) -> bool:

@@ -25,6 +25,8 @@ HOME = re.compile(r"\b(?:at rest|home|retreat\w*)\b", re.IGNORECASE)
 LETS_GO = re.compile(
     r"\b(let\w* go|releas\w*|drop\w*|set\w* down|put\w*|leave\w*)\b", re.IGNORECASE
 )
+PLACE = re.compile(r"_?(position|pos|point)$", re.IGNORECASE)
+SPEED = re.compile(r"_?(velocity|vel|speed)$", re.IGNORECASE)
 LENGTHS = ("m", "metre", "metres")
 SPEEDS = ("m/s", "rad/s")
 
@@ -126,6 +128,17 @@ class Roles:
     def velocities(self) -> list[str]:
         """Linear and angular ones."""
         return [s.name for s in self.brief.signals if s.unit in SPEEDS]
+
+    def speeds(self, point: str) -> list[str]:
+        """Velocities of a position: named like it, in its frame."""
+        at = self._signal(point)
+        return [
+            s.name
+            for s in self.brief.signals
+            if s.unit == "m/s"
+            and (s.size, s.frame) == (at.size, at.frame)
+            and SPEED.sub("", s.name) == PLACE.sub("", point)
+        ]
 
     @property
     def actions(self) -> list[str]:

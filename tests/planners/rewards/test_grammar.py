@@ -92,6 +92,29 @@ def test_letting_go_pays_where_the_object_is_wanted_and_coming_home_after_that()
     assert paid[leave.name][:2].max() < 0.01 and homeward[0] < 0.01 < homeward[1] < homeward[2]
 
 
+def test_closing_a_gap_pays_by_its_speed_and_only_with_a_velocity_of_the_same_point():
+    assert Roles(ARM).speeds("cube_pos") == ["cube_vel"] and not Roles(ARM).speeds("grip_pos")
+    angular = [replace(s, unit="rad/s") if s.name == "cube_vel" else s for s in ARM.signals]
+    assert not Roles(replace(ARM, signals=tuple(angular))).speeds("cube_pos")
+    drawn = genes.draw("closing", Roles(ARM), random.Random(0))
+    assert drawn and drawn.about == ("cube_pos", "goal", "cube_vel")
+    state = {name: torch.zeros(4, size) for name, size in ARM.sizes.items()}
+    state["goal"][:, 0] = 1.0
+    state["cube_vel"][:, :2] = torch.tensor([[0.5, 0.2], [-0.5, 0.0], [0.0, 0.4], [9.0, 0.0]])
+    term = drawn.term(1.0, ARM)
+    paid = compile_program(Program((term,)), ARM).weighted(state)[term.name]
+    assert paid.tolist() == pytest.approx([0.5, -0.5, 0.0, 1.0], abs=0.01)
+
+
+def test_a_gene_is_rather_about_what_is_asked_for():
+    roles, rng = Roles(ARM), random.Random(0)
+    touch = [("grip_pos", "cube_pos")]
+    drawn = [genes.draw("reach", roles, rng, touch) for _ in range(8)]
+    assert all(gene and gene.about == touch[0] for gene in drawn)
+    other = genes.draw("closing", roles, rng, touch)  # the gripper has no velocity
+    assert other and other.about[:2] == ("cube_pos", "goal")
+
+
 @pytest.mark.parametrize("kind", genes.KINDS)
 def test_every_kind_of_term_fits_some_task_and_reads_back(kind):
     drawn = genes.draw(kind, Roles(ARM), random.Random(0))
