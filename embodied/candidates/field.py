@@ -95,7 +95,7 @@ class ProgramHer(HerReplayBuffer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._largest, self._seen = -math.inf, RunningMeanStd(shape=())
+        self._largest, self._seen = -math.inf, RunningMeanStd(epsilon=0.0, shape=())
 
     def sample(self, *args: Any, **kwargs: Any) -> Any:
         """See `HerReplayBuffer.sample`."""
