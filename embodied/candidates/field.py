@@ -85,13 +85,12 @@ class ProgramHer(HerReplayBuffer):
 
     Learners are given rewards that any program is alike in: none is above zero, which is about what
     critics begin with, so that what was not tried yet stays worth trying (Sun et al. 2022), and the sum of
-    those to come, discounted by `gamma`, has a spread of about 1. Episodes are all equally long, so that
+    those to come, discounted as the task is, has a spread of about 1. Episodes are all equally long, so that
     neither changes which policy is best.
     """
 
     compiled: Compiled
     task: FieldTask
-    gamma: float
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -102,7 +101,7 @@ class ProgramHer(HerReplayBuffer):
         data = super().sample(*args, **kwargs)
         self._largest = max(self._largest, float(data.rewards.max()))
         self._seen.update(data.rewards.numpy().ravel())
-        spread = max(math.sqrt(self._seen.var), 1e-6) / (1 - self.gamma)
+        spread = max(math.sqrt(self._seen.var), 1e-6) / (1 - self.task.gamma)
         return data._replace(rewards=(data.rewards - self._largest) / spread)
 
     def _get_virtual_samples(self, *args: Any, **kwargs: Any) -> Any:
@@ -166,7 +165,7 @@ def train(task: str, book: Book, seed: int, num_envs: int) -> Net:
     )
     buffer = model.replay_buffer
     if isinstance(buffer, ProgramHer):
-        buffer.compiled, buffer.task, buffer.gamma = book.compiled, spec, spec.gamma
+        buffer.compiled, buffer.task = book.compiled, spec
         buffer.env = _NoEnvReward()  # type: ignore[assignment]
         model.learning_starts = (horizon + 1) * count  # an episode has to be over
     model.learn(book.steps, callback=_Silent())

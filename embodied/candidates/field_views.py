@@ -65,20 +65,13 @@ def _goal(size: int, key: str) -> Read:
     return _cut(0, size, key=key)
 
 
-def _object_velocity(obs: Observation) -> torch.Tensor:
-    """(N, 3) of a Fetch task's object; observed is that relative to the gripper's."""
-    seen = obs["observation"].float()
-    return (seen[:, 14:17] + seen[:, 20:23]) / _FETCH_DT
-
-
 def _fetch(task: str, sentence: str, success: str) -> FieldTask:
     moving = task != "FetchReach-v4"
     at = 20 if moving else 5
+    velocity, relative = _cut(at, at + 3, 1 / _FETCH_DT), _cut(14, 17, 1 / _FETCH_DT)
     rows: dict[str, tuple[int, str, str, str, Read]] = {
         "gripper_position": (3, "m", "world", "point between the fingertips.", _cut(0, 3)),
-        "gripper_velocity": (
-            3, "m/s", "world", "its velocity.", _cut(at, at + 3, 1 / _FETCH_DT),
-        ),
+        "gripper_velocity": (3, "m/s", "world", "its velocity.", velocity),
         "finger_opening": (
             2, "m", "", "of each finger, 0 shut to 0.05 open.", _cut(9, 11) if moving else _cut(3, 5),
         ),
@@ -92,8 +85,8 @@ def _fetch(task: str, sentence: str, success: str) -> FieldTask:
             "centre of the object.",
             _goal(3, "achieved_goal"),
         )
-        rows["object_velocity"] = (
-            3, "m/s", "world", "its velocity.", _object_velocity,
+        rows["object_velocity"] = (  # observed is that relative to the gripper's
+            3, "m/s", "world", "its velocity.", lambda obs: relative(obs) + velocity(obs),
         )  # fmt: skip
     net = (256, 256) if moving else (64, 64)
     return _task(task, sentence, success, 4, rows, gamma=0.95, net=net)

@@ -10,6 +10,7 @@ from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.type_aliases import DictReplayBufferSamples
 
 from embodied.candidates import field
+from embodied.candidates.field_views import FIELD
 
 
 def drawn(rewards: list[torch.Tensor], monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
@@ -24,7 +25,7 @@ def drawn(rewards: list[torch.Tensor], monkeypatch: pytest.MonkeyPatch) -> list[
     envs = field.make_envs("FetchReach-v4", 1, 0)
     buffer = field.ProgramHer(64, envs.observation_space, envs.action_space, env=envs)  # type: ignore[arg-type]
     envs.close()
-    buffer.gamma = 0.95
+    buffer.task = FIELD["FetchReach-v4"]
     return [buffer.sample(8).rewards[:, 0] for _ in rewards]
 
 
@@ -38,9 +39,8 @@ def test_scale_and_offset_of_a_reward_are_nothing_to_the_learner(
     for one, two in zip(plain, other, strict=True):
         assert torch.allclose(one, two, atol=1e-3)
         assert one.max() <= 0
-        assert float(one.std()) == pytest.approx(
-            0.05, rel=0.1
-        )  # discounted by 0.95: about 1 in all
+        # discounted by 0.95: about 1 in all
+        assert float(one.std()) == pytest.approx(0.05, rel=0.1)
 
 
 def test_a_constant_reward_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:

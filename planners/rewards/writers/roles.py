@@ -131,14 +131,9 @@ class Roles:
 
     def speeds(self, point: str) -> list[str]:
         """Velocities of a position: named like it, in its frame."""
-        at = self._signal(point)
-        return [
-            s.name
-            for s in self.brief.signals
-            if s.unit == "m/s"
-            and (s.size, s.frame) == (at.size, at.frame)
-            and SPEED.sub("", s.name) == PLACE.sub("", point)
-        ]
+        linear = [name for name in self.velocities if self._signal(name).unit == "m/s"]
+        fitting = [name for _, name in self._between([point], linear)]
+        return [name for name in fitting if SPEED.sub("", name) == PLACE.sub("", point)]
 
     @property
     def actions(self) -> list[str]:
