@@ -61,7 +61,9 @@ def guarded(body: Callable[[], int | None]) -> int:
     except ValueError:  # not the main thread: signals are somebody else's
         previous = None
     try:
-        return body() or 0
+        code = body() or 0
+        sys.stdout.flush()  # what cannot be written is found out here, not at exit
+        return code
     except EmbodiedError as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
@@ -69,7 +71,7 @@ def guarded(body: Callable[[], int | None]) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # `embodied … | head`: the reader has seen enough
-        sys.stderr.close()
+        _mute()
         return 0
     except OSError as error:
         if error.errno not in FULL:
@@ -87,10 +89,15 @@ def _full(error: OSError) -> int:
     fault = write_fault(error.filename or "the output", error)
     with suppress(OSError):  # standard error may be a file on the same disk
         print(f"error: {printable(str(fault))}", file=sys.stderr, flush=True)
+    _mute()
+    return fault.exit_code
+
+
+def _mute() -> None:
+    """Give up standard output: a flush that fails at exit would change the code."""
     with suppress(OSError):
         sys.stdout.flush()
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - or its failing flush at exit changes the code
-    return fault.exit_code
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - it stays open to the end
 
 
 def check_range(flag: str, value: float, low: float, high: float | None = None) -> None:

@@ -1,4 +1,4 @@
-"""YAML that knows its lines: what is wrong in a file can then be reported where it stands."""
+"""YAML that people write: doubled keys are refused, and what is wrong is reported where it stands."""
 
 from __future__ import annotations
 
@@ -20,8 +20,32 @@ class _Map(dict[Any, Any]):
     line: int
 
 
-class LinedLoader(yaml.SafeLoader):
-    """Strings, lists and mappings carry the `line` they begin on; a doubled key is an error."""
+class StrictLoader(yaml.SafeLoader):
+    """A doubled key is an error, where YAML's own loaders silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """The mapping, with its own keys counted before others are merged in.
+
+        Raises:
+            yaml.constructor.ConstructorError: a key is no word, or stands twice.
+        """
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise _problem("a key must be a word", key_node)
+            if key in seen:
+                raise _problem(f"the key '{key}' stands twice", key_node)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+class LinedLoader(StrictLoader):
+    """Strings, lists and mappings carry the `line` they begin on as well."""
+
+
+def _problem(said: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, said, node.start_mark)
 
 
 def _line(node: yaml.Node) -> int:
@@ -41,16 +65,8 @@ def _list(loader: LinedLoader, node: yaml.SequenceNode) -> _List:
 
 
 def _map(loader: LinedLoader, node: yaml.MappingNode) -> _Map:
-    loader.flatten_mapping(node)
-    made = _Map()
+    made = _Map(loader.construct_mapping(node, deep=True))
     made.line = _line(node)
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        wrong = "a key must be a word" if not isinstance(key, Hashable) else ""
-        if wrong or key in made:
-            wrong = wrong or f"the key '{key}' stands twice"
-            raise yaml.constructor.ConstructorError(None, None, wrong, key_node.start_mark)
-        made[key] = loader.construct_object(value_node, deep=True)
     return made
 
 

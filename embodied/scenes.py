@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from embodied.errors import UsageError
+from embodied.lined_yaml import LinedLoader
 from embodied.suites import Start, parse_start
 from embodied.world.kitchen import Kitchen
 
@@ -32,7 +33,7 @@ def load_scene(path: Path | None) -> Start:
     """
     source = path or files("sim_assets").joinpath("scenes/home.yaml")
     try:
-        found: Any = yaml.safe_load(source.read_text(encoding="utf-8"))
+        found: Any = yaml.load(source.read_text(encoding="utf-8"), Loader=LinedLoader)
     except OSError as error:
         raise UsageError(
             f"There is no scene to be read at {source} ({error.strerror}); give --scene a file in "

@@ -70,6 +70,18 @@ def test_output_that_cannot_be_written_ends_with_its_code(told: bool) -> None:
         assert done.stderr.decode().startswith("error: Cannot write the output (No space left")
 
 
+@pytest.mark.parametrize("length", [10, 100_000])
+def test_a_reader_that_has_seen_enough_is_no_error(length: int) -> None:
+    code = f"import sys; from embodied import cli; sys.exit(cli.guarded(lambda: print('x' * {length})))"
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, stdout=pipe, stderr=subprocess.PIPE, timeout=60
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_interruption_is_130_and_a_defect_keeps_its_traceback() -> None:
     assert cli.command(Cfg, raising(KeyboardInterrupt()), [], prog="embodied test") == 130
     with pytest.raises(ZeroDivisionError):

@@ -156,7 +156,11 @@ def test_damaged_skills_are_refused_before_anything_is_created(
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("robot: {at: user\nobjects: {}", "line 2"), ("objects: {banana: table}", "'banana'")],
+    [
+        ("robot: {at: user\nobjects: {}", "line 2"),
+        ("objects: {sponge: table, sponge: user}", "line 1: this is not valid YAML (the key"),
+        ("objects: {banana: table}", "'banana'"),
+    ],
 )
 def test_a_broken_scene_is_one_sentence_with_its_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: str

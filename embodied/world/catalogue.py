@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from embodied.errors import UsageError
+from embodied.lined_yaml import StrictLoader
 
 Shape = Literal["cylinder", "sphere", "box"]
 PlaceKind = Literal["surface", "bin", "tray", "drawer"]
@@ -100,7 +101,8 @@ def _read(group: str, spec: type[Spec]) -> Mapping[str, Spec]:
     """
     file = f"sim_assets/{group}.yaml"
     try:
-        tree = yaml.safe_load(files("sim_assets").joinpath(f"{group}.yaml").read_text("utf-8"))
+        text = files("sim_assets").joinpath(f"{group}.yaml").read_text("utf-8")
+        tree = yaml.load(text, Loader=StrictLoader)
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         line = f", line {mark.line + 1}" if mark else ""

@@ -55,6 +55,7 @@ def test_a_place_without_a_site_is_refused_by_name(places: Path) -> None:
     [
         ("  shelf: {kind: surface", r"places.yaml, line \d+: this is not valid YAML"),
         ("  shelf: {kind: cupboard, description: x}", "'shelf' has a faulty 'kind'.*'cupboard'"),
+        ("  table: {kind: surface, description: x}", r"line \d+: .*the key 'table' stands twice"),
         ("  shelf: surface", "'shelf' needs its fields in braces; got 'surface'"),
         ("  Top Shelf: {kind: surface, description: x}", "nothing can be called 'Top Shelf'"),
         ("  done: {kind: surface, description: x}", "nothing can be called 'done'"),
