@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import signal
 import sys
@@ -106,7 +107,7 @@ def check_range(flag: str, value: float, low: float, high: float | None = None) 
     Raises:
         UsageError: it is below `low`, or above `high`.
     """
-    if value < low or (high is not None and value > high):
+    if not low <= value <= (math.inf if high is None else high):  # nor is NaN in any range
         bounds = f"at least {low}" if high is None else f"from {low} to {high}"
         raise UsageError(f"--{flag} must be {bounds}, not {value}.")
 

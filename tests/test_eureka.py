@@ -8,13 +8,13 @@ import json
 import numpy as np
 import pytest
 
-from embodied import eureka
+from embodied import eureka, outputs
 from embodied.candidates import tasks
 from embodied.candidates import training as candidates
 from embodied.errors import UsageError
 from embodied.eureka import command, training
 from embodied.eureka.command import load_reward
-from embodied.eureka.prefer import Chosen
+from embodied.eureka.prefer import Chosen, load_rollout
 from planners.rewards.funnel import FunnelCfg
 from planners.rewards.ledger import Ledger
 from planners.rewards.program import Program
@@ -158,6 +158,8 @@ def test_a_server_that_is_down_stops_it_or_it_falls_back_as_told(quick, tmp_path
         (["FetchReach-v4", "--llm", "gpt"], "writes no rewards"),
         (["FetchReach-v4", "--samples", "0"], "--samples must be at least 1"),
         (["FetchReach-v4", "--budget", "3"], "needs --price"),
+        (["FetchReach-v4", "--budget", "nan", "--price", "1", "1"], "--budget must be at least 0"),
+        (["FetchReach-v4", "--price", "nan", "1"], "--price is money"),
         (["FetchReach-v4", "--start", "nowhere.json"], "There is no reward"),
         (["FetchReach-v4", "--prefer", "nowhere.jsonl"], "cannot be read"),
         (["reproduce", "nowhere", "best"], "holds no search"),
@@ -177,7 +179,8 @@ def test_a_start_that_cannot_be_trained_with_is_refused(tmp_path, monkeypatch, c
     path = tmp_path / "reward.json"
     for source, said in (("return 1.0", "reads no signal"), ("return s.nothing", "unknown name"),
                          ("return 1 / (0 * norm(s.goal_position))", "not finite"),
-                         ("return 1e9 * norm(s.goal_position)", "unbounded")):  # fmt: skip
+                         ("return 1e9 * norm(s.goal_position)", "unbounded"),
+                         ("return 1e-12 * norm(s.goal_position)", "constant")):  # fmt: skip
         terms = [{"name": "bad", "source": f"def bad(s):\n    {source}", "weight": 1.0}]
         path.write_text(json.dumps({"terms": terms}))
         assert eureka.main(["FetchReach-v4", "--start", str(path)]) == 2
@@ -206,9 +209,50 @@ def test_choices_between_rollouts_weigh_terms_and_ask_on(tmp_path):
     program = chosen.reweighted(tmp_path, 0, said.append, POOR)
     assert program.terms[0].weight == pytest.approx(-1.0)  # far from the goal was liked better
     assert "40 choices; the weights agree with 100%" in said[-1]
+    around = [{"left": p[0], "right": p[1], "choice": "left"} for p in ("ab", "bc", "ca")]
+    ring = tmp_path / "ring"
+    (ring / "rollouts").mkdir(parents=True)
+    for name in "abc":
+        np.savez(ring / "rollouts" / f"{name}.npz", **state | {"hand": rng.normal(0, 0.3, (15, 2))})
+    (ring / "choices.jsonl").write_text("\n".join(map(json.dumps, around)))
+    told = []
+    kept = Chosen.load(ring / "choices.jsonl", BRIEF).reweighted(ring, 0, told.append, POOR)
+    assert kept == POOR and "nothing follows" in told[-1]
+    assert told[0].count(" was preferred to ") == 3
     asked = {frozenset(pair) for pair in pairs}
     follow = [json.loads(line) for line in (tmp_path / "next_pairs.jsonl").read_text().splitlines()]
     assert len(follow) == 10 and not asked & {frozenset((r["left"], r["right"])) for r in follow}
-    np.savez(tmp_path / "rollouts" / "00.npz", hand=np.zeros((3, 2)))
-    with pytest.raises(UsageError, match="needs the signal"):
-        Chosen.load(path, BRIEF)
+
+
+def test_rollouts_that_cannot_be_used_are_refused(tmp_path):
+    path, state = tmp_path / "0.npz", {name: np.zeros((3, 2)) for name in BRIEF.sizes}
+    np.savez(path, **state)
+    whole = path.read_bytes()
+    assert load_rollout(path, BRIEF)["hand"].shape == (1, 3, 2)
+    for found, said in (
+        ({"hand": state["hand"]}, "needs the signal"),
+        ({**state, "puck": np.full((3, 2), np.nan)}, "not finite"),
+        ({**state, "puck": np.zeros((2, 2))}, "different lengths"),
+        ({name: np.zeros((0, 2)) for name in state}, "without a step"),
+    ):
+        np.savez(path, **found)
+        with pytest.raises(UsageError, match=said):
+            load_rollout(path, BRIEF)
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    for data in (whole[:200], b"", (tmp_path / "array.npy").read_bytes()):
+        path.write_bytes(data)
+        with pytest.raises(UsageError, match="cannot be read"):
+            load_rollout(path, BRIEF)
+
+
+def test_a_folder_that_another_search_is_at_work_in_is_left_alone(quick, tmp_path, capsys):
+    out = tmp_path / "run"
+    with outputs.alone_in(outputs.new_run_folder("eureka", "push", out)):
+        assert eureka.main(["push", *TINY, "--out", str(out)]) == 2
+    assert "Another process is at work" in capsys.readouterr().err
+    assert not (out / "ledger.sqlite").exists()
+
+
+def test_a_search_that_could_train_nothing_says_so(quick, tmp_path, capsys):
+    assert eureka.main(["push", *TINY, "--step-budget", "1", "--out", str(tmp_path / "run")]) == 1
+    assert "best: none, since no reward could be trained" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,10 +17,11 @@ from embodied.errors import EmbodiedError, UsageError
 
 if TYPE_CHECKING:
     from embodied.eureka.prefer import Chosen
+    from planners.rewards.asking import Budget
     from planners.rewards.funnel import FunnelCfg
     from planners.rewards.job import Outcome
     from planners.rewards.program import Program
-    from planners.rewards.search import Budget, Result, Search, SearchCfg
+    from planners.rewards.search import Result, Search, SearchCfg
     from planners.rewards.views import Brief
     from planners.rewards.writers import Writer
 
@@ -33,6 +35,7 @@ FREE = (
     "budget",
     "token_budget",
     "step_budget",
+    "report_seeds",
     "price",
     "fallback",
     "fresh",
@@ -70,9 +73,9 @@ class EurekaCfg:
     price: tuple[float, float] = (0.0, 0.0)
     """Money per million tokens, read and written."""
     budget: float = 0.0
-    """Money to spend at most; 0 is without bound."""
+    """Money, with which the search stops: nothing more is asked then. 0 is without bound."""
     token_budget: int = 0
-    """Tokens to spend at most; 0 is without bound."""
+    """Tokens, likewise."""
     step_budget: int = 0
     """Environment steps to spend at most; 0 is without bound."""
     report_seeds: int = 5
@@ -93,6 +96,12 @@ def run(cfg: EurekaCfg) -> int:
     brief = tasks.brief(cfg.task)
     parts = _Parts.load(cfg, brief)  # whatever can be wrong is, before there is a folder
     folder = _folder(cfg)
+    with outputs.alone_in(folder):
+        return _searched(cfg, folder, parts)
+
+
+def _searched(cfg: EurekaCfg, folder: Path, parts: _Parts) -> int:
+    """Search in a folder that nobody else is at work in."""
     said = _Said(folder)
     search = _search(cfg, folder, parts, said)
     said(f"run folder: {folder}")
@@ -121,7 +130,7 @@ def check(cfg: EurekaCfg) -> None:
         cli.check_range(flag, getattr(cfg, flag), 1)
     for flag in ("steps", "workers", "budget", "token_budget", "step_budget", "report_seeds"):
         cli.check_range(flag.replace("_", "-"), getattr(cfg, flag), 0)
-    if min(cfg.price) < 0:
+    if not all(0 <= price < math.inf for price in cfg.price):
         raise UsageError("--price is money per million tokens, read and written: 0 or more.")
     if cfg.budget and not any(cfg.price):
         raise UsageError(
@@ -225,8 +234,7 @@ def _search(cfg: EurekaCfg, folder: Path, parts: _Parts, say: Any) -> Search:
 
 
 def _budget(cfg: EurekaCfg) -> Budget:
-    from planners.rewards.asking import Price
-    from planners.rewards.search import Budget
+    from planners.rewards.asking import Budget, Price
 
     return Budget(cfg.budget, cfg.token_budget, cfg.step_budget, Price(*cfg.price))
 
@@ -322,6 +330,8 @@ def told(summary: dict[str, Any]) -> str:
     lines = [f"executable: {tried['first try']} of {n} at once, {whole} after repair"]
     if summary["best"]:
         lines.append(f"best: {summary['best']}, success {summary['success']:.0%} while searching")
+    else:
+        lines.append("best: none, since no reward could be trained")
     fresh = summary["fresh"]
     if fresh["interval"]:
         low, high = fresh["interval"]

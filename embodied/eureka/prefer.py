@@ -11,13 +11,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from embodied.errors import UsageError
 from embodied.outputs import write_text
 from planners.rewards.funnel import term_sums
-from planners.rewards.preference import Choice, contradictions, fit, load_choices, next_pairs
+from planners.rewards.preference import (
+    Choice,
+    circle,
+    contradictions,
+    fit,
+    load_choices,
+    next_pairs,
+)
 from planners.rewards.program import Program, compile_program
 from planners.rewards.views import Brief
 
@@ -52,10 +60,12 @@ class Chosen:
     def reweighted(
         self, folder: Path, seed: int, say: Callable[[str], None], program: Program
     ) -> Program:
-        """The program with the weights that follow from the choices.
+        """The program with the weights that follow from the choices; as it is, where nothing follows.
 
         Also writes `next_pairs.jsonl` into `folder`: the pairs that are worth asking about next.
         """
+        if around := circle(self.choices):
+            say(f"--prefer: {' was preferred to '.join(around)}; each choice counts")
         for left, right in contradictions(self.choices):
             say(f"--prefer: {left} and {right} were chosen both ways; each choice counts")
         compiled = compile_program(program, self.brief)
@@ -65,7 +75,13 @@ class Chosen:
         pairs = next_pairs(model, sums, self.choices, NEXT)
         rows = [json.dumps({"left": a, "right": b, "choice": None}) for a, b in pairs]
         write_text(folder / "next_pairs.jsonl", "".join(f"{row}\n" for row in rows))
-        return model.reweighted(program)
+        if model.tells:
+            return model.reweighted(program)
+        say(
+            "--prefer: nothing follows for this reward's weights, which stay: the choices contradict each "
+            "other, or its terms are the same for all rollouts"
+        )
+        return program
 
 
 def load_rollout(path: Path, brief: Brief) -> dict[str, np.ndarray]:
@@ -77,7 +93,7 @@ def load_rollout(path: Path, brief: Brief) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as held:
             found = {name: np.asarray(held[name], np.float32) for name in held.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
         raise UsageError(f"The rollout {path} cannot be read ({error}).") from error
     for name, size in brief.sizes.items():
         if name not in found or found[name].ndim != 2 or found[name].shape[1] != size:
@@ -85,6 +101,9 @@ def load_rollout(path: Path, brief: Brief) -> dict[str, np.ndarray]:
                 f"The rollout {path} needs the signal {name} as an array (steps, {size}); it is of "
                 "another task, or of another version of it."
             )
-    if len({len(found[name]) for name in brief.sizes}) > 1:
-        raise UsageError(f"The rollout {path} has signals of different lengths.")
+        if not np.isfinite(found[name]).all():
+            raise UsageError(f"The rollout {path} has numbers in {name} that are not finite.")
+    lengths = {len(found[name]) for name in brief.sizes}
+    if len(lengths) > 1 or 0 in lengths:
+        raise UsageError(f"The rollout {path} has signals of different lengths, or without a step.")
     return {name: found[name][None] for name in brief.sizes}

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from embodied.errors import EnvironmentFault
 from planners.parallel import together
-from planners.rewards.ledger import Ledger, digest
+from planners.rewards.ledger import Kept, Ledger, digest
 from planners.rewards.program import Program
+from planners.rewards.trials import BudgetSpent
 from planners.rewards.writers.base import Context, Repair, Reply, Writer
 
+PATIENCE = 5  # failures in a round, before anything came, that speak of the model itself
 Check = Callable[[Program], Sequence[str]]
 """What is wrong with a program, one diagnostic a line; nothing where it can be trained with."""
 
@@ -29,6 +33,34 @@ class Price:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What a search may spend in all; 0 is without bound. It is no part of what makes a search the
+    same, so one that ran out goes on with a larger one. money: in the currency of the price."""
+
+    money: float = 0.0
+    tokens: int = 0
+    steps: int = 0
+    price: Price = field(default_factory=Price)
+
+    def check(self, ledger: Ledger) -> None:
+        """Look before a request whether it may still be sent.
+
+        Raises:
+            BudgetSpent: all tokens or all money is used up by the replies that the ledger keeps.
+        """
+        if not (self.money or self.tokens):
+            return
+        spent = ledger.costs().get("reply", {})
+        money, tokens = spent.get("money", 0.0), spent.get("read", 0) + spent.get("written", 0)
+        if self.money and money >= self.money:
+            raise BudgetSpent(f"The budget of {self.money:g} is spent: {money:.4g} so far.")
+        if self.tokens and tokens >= self.tokens:
+            raise BudgetSpent(
+                f"The budget of {self.tokens:,} tokens is spent: {tokens:,.0f} so far."
+            )
+
+
+@dataclass(frozen=True)
 class Draft:
     """What became of one sample. replies: the first and its repairs. problems: of the last one."""
 
@@ -42,33 +74,45 @@ class Draft:
 
 
 class Asker:
-    """Asks a writer through a ledger, which is asked first."""
+    """Asks a writer for one round through a ledger, which is asked first.
+
+    What failed is kept only once something else came: else all of it is asked for again next time.
+    """
 
     def __init__(
-        self, writer: Writer, ledger: Ledger, check: Check, price: Price, repairs: int = 2
+        self, writer: Writer, ledger: Ledger, check: Check, budget: Budget, repairs: int = 2
     ) -> None:
         self.writer, self.ledger, self.check = writer, ledger, check
-        self.price, self.repairs = price, repairs
+        self.budget, self.repairs = budget, repairs
+        self._lock, self._came = threading.Lock(), False
+        self._failed: list[tuple[Any, Reply]] = []
 
     def drafts(self, context: Context, n: int) -> list[Draft]:
         """`n` samples from `context.sample` on, mended where they must and can be.
 
         Raises:
-            EnvironmentFault: the model cannot be had now; replies that came are kept.
+            EnvironmentFault: the model cannot be had now, or nothing but failures comes of it; replies
+                that came are kept.
+            BudgetSpent: a request would be sent with nothing left to spend; likewise.
         """
         samples = [replace(context, sample=context.sample + i) for i in range(n)]
-        return together(self._draft, samples, self.writer.parallel)
+        made = together(
+            lambda sample: self._draft(sample, min(n, PATIENCE)), samples, self.writer.parallel
+        )
+        for request, reply in self._failed:
+            self._keep(request, reply)
+        return made
 
-    def _draft(self, context: Context) -> Draft:
+    def _draft(self, context: Context, patience: int) -> Draft:
         replies: list[Reply] = []
         problems: tuple[str, ...] = ()
         for turn in range(self.repairs + 1):
             if replies:
                 mend = Repair(replies[-1].text, problems, turn)
                 context = replace(context, repair=mend)
-            replies.append(self._ask(context))
+            replies.append(self._ask(context, patience))
             problems = self._problems(replies[-1])
-            if not problems:
+            if not problems or replies[-1].failed:
                 break
         return Draft(tuple(replies), problems)
 
@@ -77,21 +121,40 @@ class Asker:
             return (reply.problem or "The reply holds no reward.",)
         return tuple(self.check(reply.program))
 
-    def _ask(self, context: Context) -> Reply:
+    def _ask(self, context: Context, patience: int) -> Reply:
         request = [self.writer.name, digest(context)]
         kept = self.ledger.kept("reply", request)
         if kept is None:
+            self.budget.check(self.ledger)
             reply = self.writer.write(context, 1)[0]
-            cost = {
-                "seconds": reply.seconds,
-                "requests": reply.calls,
-                "read": reply.read,
-                "written": reply.written,
-                "money": self.price.of(reply.read, reply.written),
-            }
-            body = {key: value for key, value in reply_fields(reply).items() if key != "seconds"}
-            kept = self.ledger.keep("reply", request, body, cost)
+            if reply.failed:
+                return self._noted(request, reply, patience)
+            kept = self._keep(request, reply)
+        self._came = True
         return reply_from(kept.body)
+
+    def _noted(self, request: Any, reply: Reply, patience: int) -> Reply:
+        """The reply that failed, unless so many have and none came."""
+        with self._lock:
+            self._failed.append((request, reply))
+            failed = len(self._failed)
+        if failed >= patience and not self._came:
+            raise EnvironmentFault(
+                f"Nothing but failures came of {self.writer.name}, {failed} of them: {reply.problem} Mend "
+                "that, or let --fallback grammar go on."
+            )
+        return reply
+
+    def _keep(self, request: Any, reply: Reply) -> Kept:
+        cost = {
+            "seconds": reply.seconds,
+            "requests": reply.calls,
+            "read": reply.read,
+            "written": reply.written,
+            "money": self.budget.price.of(reply.read, reply.written),
+        }
+        body = {key: value for key, value in reply_fields(reply).items() if key != "seconds"}
+        return self.ledger.keep("reply", request, body, cost)
 
 
 def reply_fields(reply: Reply) -> dict[str, Any]:

@@ -52,7 +52,21 @@ def check(
         problem = _of_term(one, batches)
         if problem is not None:
             found.append(problem)
+    if not found and (problem := _of_sum(compiled, batches)):
+        found.append(problem)
     return Verdict(tuple(found), None if found else compiled)
+
+
+def _of_sum(compiled: Compiled, batches: list[Mapping[str, torch.Tensor]]) -> ProgramError | None:
+    """What is wrong with a program whose terms are right, one by one."""
+    if _varies(torch.cat([compiled.total(view) for view in batches])):
+        return None
+    text = "Its terms add up to the same in every state; give weights that do not cancel or vanish."
+    return ProgramError("constant", "", 0, text)
+
+
+def _varies(values: torch.Tensor) -> bool:
+    return float(values.max() - values.min()) > 1e-9
 
 
 def _others(program: Program, brief: Brief, first: ProgramError) -> list[ProgramError]:
@@ -115,7 +129,7 @@ def _of_values(compiled: Compiled, values: torch.Tensor) -> ProgramError | None:
     if not any(re.search(rf"\b{name}\b", term.source) for name in compiled.sizes):
         text = "It reads no signal of the state; a reward has to depend on the state."
         return ProgramError("no signal", term.name, 0, text)
-    if float(values.max() - values.min()) <= 1e-9:
+    if not _varies(values):
         text = "It has the same value in every state; widen its thresholds, or drop it."
         return ProgramError("constant", term.name, 0, text)
     return None

@@ -58,7 +58,7 @@ class Bank:
         """Names of the terms that have one value in all states of the bank."""
         count = len(next(iter(self.states.values())))
         flat = {name: _flat(value) for name, value in self.states.items()}
-        values = compiled(flat)
+        values = compiled.weighted(flat)
         return [n for n, v in values.items() if count and float(v.max() - v.min()) <= STILL]
 
     @property

@@ -34,8 +34,10 @@ START = "0" * 64
 
 
 def canonical(value: Any) -> str:
-    """`value` as JSON in its one spelling, so that equal values have equal hashes."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """`value` as JSON in its one spelling, so that equal values have equal hashes. Half a surrogate pair,
+    as models write where they cut an emoji in two, becomes a question mark."""
+    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()
 
 
 def digest(value: Any) -> str:

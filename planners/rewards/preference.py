@@ -12,6 +12,7 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ SKIP = "skip"
 BLIND = 0.1  # share of choices that are assumed to be made at random
 HEADS = 5  # of each kind
 HIDDEN = 8
+LEAST = 1e-3  # a weight, for a term as spread out as usual, that is as good as none
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,22 @@ def contradictions(choices: Sequence[Choice]) -> list[tuple[str, str]]:
     return [pair for pair, made in pairs if {0.0, 1.0} <= {choice.value for choice in made}]
 
 
+def circle(choices: Sequence[Choice]) -> list[str]:
+    """Rollouts that were each preferred to the next, and the last, which is the first again; empty where
+    the choices allow of an order. What was chosen both ways is left to `contradictions`."""
+    worse: dict[str, set[str]] = {}
+    for (left, right), made in _pairs(choices).items():
+        value = _settled(made).value
+        if value != 0.5:
+            better, other = (left, right) if value > 0.5 else (right, left)
+            worse.setdefault(better, set()).add(other)
+    try:
+        TopologicalSorter(worse).prepare()
+    except CycleError as found:
+        return list(reversed(found.args[1]))
+    return []
+
+
 @dataclass(frozen=True)
 class Preferences:
     """A fitted model. weights: of the terms as they are, (terms,). linear: (heads, terms). spread:
@@ -96,6 +114,12 @@ class Preferences:
     def prefers(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Each head's chance that the left segments are preferred, (heads, pairs)."""
         return _sigmoid(self.utilities(left) - self.utilities(right))
+
+    @property
+    def tells(self) -> bool:
+        """Whether the choices say anything of these terms: they do not where they contradict each other
+        all around, or where the terms are the same for all rollouts."""
+        return bool(np.abs(self.weights * self.spread).max() > LEAST)
 
     def reweighted(self, program: Program) -> Program:
         """The program with the fitted weights, of the same total size as its own."""
@@ -195,7 +219,7 @@ def _choice(line: str, where: str, known: Sequence[str]) -> Choice | None:
     """The choice of one line; None if it was left open or skipped."""
     try:
         row: Any = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{where} is no JSON ({error}).") from error
     if not isinstance(row, dict) or not {"left", "right"} <= set(row):
         raise UsageError(f'{where} needs "left", "right" and "choice".')
@@ -208,7 +232,7 @@ def _choice(line: str, where: str, known: Sequence[str]) -> Choice | None:
     choice = row.get("choice")
     if choice in (None, "", SKIP):
         return None
-    if choice not in VALUES:
+    if not isinstance(choice, str) or choice not in VALUES:
         raise UsageError(
             f"{where}: the choice is 'left', 'right', 'equal' or 'skip', not '{choice}'."
         )

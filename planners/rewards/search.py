@@ -6,12 +6,13 @@ search that was killed is resumed by running it again, and a finished one replay
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from embodied.errors import EnvironmentFault
-from planners.rewards.asking import Asker, Check, Draft, Price
+from planners.rewards.asking import Asker, Budget, Check, Draft
 from planners.rewards.estimate import Trial, estimate
 from planners.rewards.funnel import Bank, FunnelCfg, halving, rank, screen
 from planners.rewards.job import Outcome
@@ -63,17 +64,6 @@ class SearchCfg:
         """Steps that a search may have spent after round `number`, from 0."""
         share = self.funnel.share * (1 - self.reserved / self.whole)
         return share * (self.samples * (number + 1) + 1) * self.funnel.steps
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a search may spend in all; 0 is without bound. It is no part of what makes a search the
-    same, so one that ran out goes on with a larger one. money: in the currency of the price."""
-
-    money: float = 0.0
-    tokens: int = 0
-    steps: int = 0
-    price: Price = field(default_factory=Price)
 
 
 @dataclass
@@ -278,6 +268,13 @@ class Search:
         """Write, check, screen and train the samples of one round."""
         drafts = self._write(number)
         made = [c for i, draft in enumerate(drafts) if (c := self._candidate(draft, number, i))]
+        if not made:
+            why, count = Counter(
+                problem for draft in drafts for problem in draft.problems
+            ).most_common(1)[0]
+            self.say(
+                f"round {number + 1}: none of {len(drafts)} rewards can be used; {count} times: {why}"
+            )
         known = {c.hash: c for c in reversed(self.result.candidates) if c.outcome}
         fresh: dict[str, Candidate] = {}
         bank = self._grown(number)
@@ -309,9 +306,9 @@ class Search:
             self._parents(),
             trials=self._trials(),
         )
-        self._check_money()
         switched = self.ledger.kept("writer", "switched")
-        writer = self.fallback if switched is not None and self.fallback else self.writer
+        fallen = switched is not None and number >= switched.body["round"]
+        writer = self.fallback if fallen and self.fallback else self.writer
         try:
             return self._asker(writer).drafts(context, self.cfg.samples)
         except EnvironmentFault as fault:
@@ -322,7 +319,7 @@ class Search:
             return self._asker(self.fallback).drafts(context, self.cfg.samples)
 
     def _asker(self, writer: Writer) -> Asker:
-        return Asker(writer, self.ledger, self.check, self.budget.price, self.cfg.repairs)
+        return Asker(writer, self.ledger, self.check, self.budget, self.cfg.repairs)
 
     def _parents(self) -> tuple[Parent, ...]:
         """The best so far, unlike each other, for the writer to improve on."""
@@ -428,17 +425,6 @@ class Search:
             id=candidate.id, hash=candidate.hash, round=candidate.round, note=candidate.note,
             parents=candidate.parents, program=candidate.program.plain(),
         )  # fmt: skip
-
-    def _check_money(self) -> None:
-        """Raises `BudgetSpent` where tokens or money are used up."""
-        spent = self.ledger.costs().get("reply", {})
-        money, tokens = spent.get("money", 0.0), spent.get("read", 0) + spent.get("written", 0)
-        if self.budget.money and money >= self.budget.money:
-            raise BudgetSpent(f"The budget of {self.budget.money:g} is spent: {money:.4g} so far.")
-        if self.budget.tokens and tokens >= self.budget.tokens:
-            raise BudgetSpent(
-                f"The budget of {self.budget.tokens:,} tokens is spent: {tokens:,.0f} so far."
-            )
 
 
 def _shown(reply: Reply) -> dict[str, Any]:

@@ -7,16 +7,19 @@ worker ends as an outcome that says so. Each job yields exactly one outcome.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
 
 from embodied.errors import EnvironmentFault, UsageError
 from planners.rewards.job import Job, Outcome
+from planners.rewards.sandbox.process import end_all
 from planners.rewards.trials import Evaluator
 
 TRIES = 3
+SOON = 0.1  # s between two rounds of ending what is still being started
 Train = Callable[[Job], Outcome]
 
 
@@ -31,30 +34,32 @@ def local(train: Train, workers: int) -> Evaluator:
 
 
 def _local(train: Train, workers: int, jobs: Sequence[Job]) -> Iterator[Outcome]:
+    over = threading.Event()
     with ThreadPoolExecutor(workers) as pool:
-        waiting = {pool.submit(_persistent, train, job) for job in jobs}
+        waiting = {pool.submit(_persistent, train, job, over) for job in jobs}
         try:
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
-        except BaseException:
-            _cancel(waiting)
+        except BaseException:  # Ctrl-C: a training may take hours, and its process hears of nothing
+            over.set()
+            waiting = {future for future in waiting if not future.cancel()}
+            while waiting:
+                end_all()
+                waiting = wait(waiting, timeout=SOON).not_done
             raise
 
 
-def _persistent(train: Train, job: Job) -> Outcome:
+def _persistent(train: Train, job: Job, over: threading.Event | None = None) -> Outcome:
     why = ""
     for _ in range(TRIES):
+        if over is not None and over.is_set():
+            break
         try:
             return train(job)
         except LostWorker as lost:
             why = str(lost)
     return _lost(job, why)
-
-
-def _cancel(futures: set[Future[Outcome]]) -> None:
-    for future in futures:
-        future.cancel()
 
 
 def ray(train: Train, address: str) -> Evaluator:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ PACKAGES = ("embodied", "planners", "policies", "sim_assets")
 WATCH = 0.25  # s between two looks at its memory
 KERNEL = ("Landlock", "seccomp")
 """The walls that need the kernel's help."""
+_LOCK, _RUNNING = threading.Lock(), set[subprocess.Popen[bytes]]()
 
 
 class SandboxError(EmbodiedError):
@@ -85,7 +87,7 @@ def run(
 
 def _start(scratch: Path, path: Sequence[Path], out: int, errors: Any) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-s", "-m", "planners.rewards.sandbox.inside"]
-    return subprocess.Popen(
+    child = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -95,6 +97,9 @@ def _start(scratch: Path, path: Sequence[Path], out: int, errors: Any) -> subpro
         env=environment(scratch, [str(ROOT), *map(str, path)]),
         start_new_session=True,
     )
+    with _LOCK:
+        _RUNNING.add(child)
+    return child
 
 
 def _exchange(child: subprocess.Popen[bytes], request: bytes, pipe: int, limits: Limits) -> bytes:
@@ -136,11 +141,25 @@ def _resident(pid: int) -> int:
         return 0
 
 
+def end_all() -> None:
+    """Stop all sandboxed processes of this one, whichever threads wait for them."""
+    with _LOCK:
+        for child in _RUNNING:
+            _kill(child)
+
+
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Stop it and whatever it might have started; it leads a process group of its own."""
+    """Stop it and whatever it might have started."""
+    with _LOCK:
+        _kill(child)
+        _RUNNING.remove(child)
+    child.wait()
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """End its process group, which it leads."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
 
 
 def _read(data: bytes, code: int, errors: Any, required: Sequence[str]) -> Answer:

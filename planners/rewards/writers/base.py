@@ -54,8 +54,10 @@ class Context:
 class Reply:
     """One answer. text: as it came. program: what was read in it; None if nothing was.
 
-    problem: what is wrong with it, or was left out of it. prompt: what was asked, whole. parents: ids
-    that it builds on. note: how it was made. read, written: tokens. seconds: until it came.
+    problem: what is wrong with it, or was left out of it. failed: no answer came, so there is nothing
+    to mend. prompt: what was asked, whole. parents: ids
+    that it builds on. note: how it was made. read, written: tokens. calls: requests that it took.
+    seconds: until it came.
     """
 
     text: str
@@ -68,6 +70,7 @@ class Reply:
     written: int = 0
     calls: int = 0
     seconds: float = field(default=0.0, compare=False)
+    failed: bool = False
 
 
 class Writer(Protocol):

@@ -24,7 +24,8 @@ DOWN = ("unreachable", "key")  # what no other sample would fare better with
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said. complete: it came to its end. read, written: tokens. problem: it failed."""
+    """What a model said. complete: it came to its end. read, written: tokens, and calls: requests, those
+    whose replies made no sense among them. problem: why it said nothing."""
 
     text: str
     complete: bool = True
@@ -74,6 +75,7 @@ class ModelWriter:
             answer.written,
             answer.calls,
             seconds,
+            failed=bool(answer.problem),
         )
 
 

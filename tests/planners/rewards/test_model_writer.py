@@ -11,7 +11,7 @@ from embodied.bench.subject import random_llama
 from embodied.errors import EnvironmentFault, UsageError
 from planners.openai_server import Address, ServerCfg
 from planners.openai_server.client import Server
-from planners.rewards.asking import Asker, Price
+from planners.rewards.asking import Asker, Budget
 from planners.rewards.funnel import FunnelCfg
 from planners.rewards.ledger import Ledger
 from planners.rewards.search import Search, SearchCfg
@@ -117,7 +117,7 @@ def test_a_search_ends_with_a_valid_winner_and_a_truthful_ledger(serve, tmp_path
 def test_what_does_not_compile_is_mended_in_up_to_two_turns(serve, tmp_path):  # noqa: F811
     good = GOOD[0].text
     server = serve(Script(BROKEN[2], good, EVIL[0], LAZY[0], good, *BROKEN[:3]))
-    asker = Asker(writer(server, parallel=1), Ledger(tmp_path / "l"), problems, Price())
+    asker = Asker(writer(server, parallel=1), Ledger(tmp_path / "l"), problems, Budget())
     first, second, third = asker.drafts(Context(BRIEF), 3)
     assert (len(first.replies), len(second.replies), len(third.replies)) == (2, 3, 3)
     assert first.program is not None and second.program is not None
@@ -181,6 +181,30 @@ def test_a_server_that_is_down_ends_it_at_once(serve, tmp_path):  # noqa: F811
         fallback=GrammarWriter(), say=said.append,
     ).run()  # fmt: skip
     assert made.best is not None and any(re.search("Going on with grammar", s) for s in said)
+
+
+def test_a_server_that_knows_no_such_model_falls_back_and_says_why(serve, tmp_path):  # noqa: F811
+    server = serve(lambda path, body: error(404, "no model 'tiny'"))
+    said = []
+    made = Search(
+        replace(SMALL, iterations=1), BRIEF, writer(server), evaluate, Ledger(tmp_path / "l"), problems,
+        POOR, fallback=GrammarWriter(), say=said.append,
+    ).run()  # fmt: skip
+    assert made.best is not None and made.first_try == 8
+    assert re.search("no model 'tiny'.*Going on with grammar, as told", said[0])
+
+
+def test_half_an_emoji_is_no_end_of_the_search(serve, tmp_path):  # noqa: F811
+    cut = '{"analysis": "well \\ud83d", "terms": [{"name": "still", "weight": 1.0, "code": '
+    cut += '"def still(s):\\n    # \\ud83d\\n    return -norm(s.action)"}]}'
+    server = serve(lambda path, body: chat_reply(cut))
+    one = Search(
+        replace(SMALL, samples=2, iterations=1), BRIEF, writer(server), evaluate, Ledger(tmp_path / "l"),
+        problems, POOR,
+    )  # fmt: skip
+    made = one.run()
+    assert made.finished and made.first_try == 2
+    assert "# ?" in made.candidates[-1].program.terms[0].source
 
 
 def test_specs_name_writers():

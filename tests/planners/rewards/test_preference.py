@@ -134,6 +134,8 @@ def test_files_of_choices_are_read_and_their_faults_named(tmp_path):
         ([row("001", "001", "left")], "with itself"),
         (["{"], "line 1 is no JSON"),
         (["[1]"], 'needs "left"'),
+        ([row("001", "002", ["left"])], "not .\\['left'\\]"),
+        (["[" * 100_000], "line 1 is no JSON"),
     ]:
         with pytest.raises(UsageError, match=said):
             load_choices(write(tmp_path, *rows), known)

@@ -12,13 +12,13 @@ import pytest
 
 from embodied.errors import EnvironmentFault, UsageError
 from embodied.eureka.policies import Policies
-from planners.rewards.asking import Price
+from planners.rewards.asking import Asker, Budget, Price
 from planners.rewards.funnel import Bank, FunnelCfg, auroc, competent, halving, screen
 from planners.rewards.job import Job, Outcome
 from planners.rewards.ledger import Ledger
 from planners.rewards.program import Program, Term, compile_program
-from planners.rewards.search import Budget, Candidate, Result, Search, SearchCfg
-from planners.rewards.writers import GrammarWriter
+from planners.rewards.search import Candidate, Result, Search, SearchCfg
+from planners.rewards.writers import Context, GrammarWriter, Reply
 from tests.planners.rewards import push
 from tests.planners.rewards.push import BRIEF, PER_ROUND, POOR, evaluate, problems, train
 
@@ -62,9 +62,6 @@ def test_reflection_makes_better_rewards_than_drawing_as_many_does(tmp_path, mon
 def test_the_same_search_replays_from_its_ledger_and_another_is_refused(tmp_path):
     first = search(tmp_path / "l")
     made, head = first.run(), first.ledger.head
-
-    def never(jobs):
-        raise AssertionError("trained again")
 
     again = search(tmp_path / "l", evaluator=never)
     assert again.run().best == made.best and again.ledger.head == head
@@ -153,23 +150,44 @@ class Costly(GrammarWriter):
         return [replace(r, read=1000, written=500, calls=1) for r in super().write(context, n)]
 
 
-@pytest.mark.parametrize("budget", [Budget(money=0.01), Budget(tokens=7000)])
-def test_money_and_tokens_run_out_between_rounds(tmp_path, budget):
+def never(jobs):
+    raise AssertionError("trained again")
+
+
+@pytest.mark.parametrize("budget", [Budget(money=0.013), Budget(tokens=10_000)])
+def test_money_and_tokens_run_out_before_a_request_and_the_same_command_finds_the_same(
+    tmp_path, budget
+):
     budget = replace(budget, price=Price(1.0, 2.0))
-    one = search(tmp_path / "l", replace(SMALL, iterations=9), Costly(), budget=budget)
+    one = search(tmp_path / "l", writer=Costly(), budget=budget)
     made = one.run()
-    assert "is spent" in made.stopped and made.best is not None
+    assert "is spent" in made.stopped and made.best is not None and made.best.id != "start"
     assert made.samples == 6
-    assert one.ledger.costs()["reply"]["money"] == pytest.approx(6 * 0.002)
+    assert one.ledger.costs()["reply"]["money"] == pytest.approx(7 * 0.002)  # all in one round more
+    again = search(tmp_path / "l", writer=Costly(), budget=budget, evaluator=never)
+    assert again.run().best == made.best and again.ledger.costs() == one.ledger.costs()
+    longer = search(tmp_path / "l", writer=Costly())
+    whole = search(tmp_path / "whole", writer=Costly())
+    assert longer.run().finished and whole.run().finished
+    assert longer.ledger.head == whole.ledger.head
+
+
+def test_a_search_that_ended_with_its_budget_is_still_finished_when_it_is_repeated(tmp_path):
+    budget = Budget(tokens=12 * 1500)
+    made = search(tmp_path / "l", writer=Costly(), budget=budget).run()
+    again = search(tmp_path / "l", writer=Costly(), budget=budget, evaluator=never).run()
+    assert made.finished and again.finished and again.best == made.best
 
 
 class Down(GrammarWriter):
+    """Fails in the second round; what it wrote before, no other writer would have."""
+
     name = "down"
 
     def write(self, context, n):
         if context.round:
             raise EnvironmentFault("The model server failed.")
-        return super().write(context, n)
+        return super().write(replace(context, seed=context.seed + 1), n)
 
 
 def test_a_writer_that_fails_ends_the_search_unless_told_to_fall_back(tmp_path):
@@ -180,9 +198,52 @@ def test_a_writer_that_fails_ends_the_search_unless_told_to_fall_back(tmp_path):
     made, head = one.run(), one.ledger.head
     assert made.samples == 12
     assert any("Going on with grammar, as told" in line for line in said)
-    again = search(tmp_path / "l", writer=Down(), fallback=GrammarWriter())
-    again.run()
-    assert again.ledger.head == head
+    again = search(
+        tmp_path / "l", writer=Down(), fallback=GrammarWriter(), evaluator=never, say=said.append
+    )
+    assert again.run().finished and again.ledger.head == head
+
+
+class Mute(GrammarWriter):
+    """Answers with nothing, as a server in trouble; good again once told to."""
+
+    name, well, asked = "mute", False, 0
+
+    def write(self, context, n):
+        self.asked += 1
+        if self.well or context.sample == 1:
+            return super().write(context, n)
+        return [Reply("", None, "The server failed (500: oops).", failed=True)]
+
+
+def test_a_writer_that_only_fails_is_down_and_is_asked_again_when_it_is_well(tmp_path):
+    one, context = Mute(), Context(BRIEF, sample=2)
+    with pytest.raises(EnvironmentFault, match="5 of them: The server failed"):
+        Asker(one, Ledger(tmp_path / "a"), problems, Budget()).drafts(context, 8)
+    assert one.asked == 5  # no turns to mend what never came
+    one.well = True
+    made = Asker(one, Ledger(tmp_path / "a"), problems, Budget()).drafts(context, 8)
+    assert all(draft.program for draft in made)
+
+
+def test_single_failures_are_kept_once_anything_came_and_cost_no_turns(tmp_path):
+    one, ledger = Mute(), Ledger(tmp_path / "a")
+    made = Asker(one, ledger, problems, Budget()).drafts(Context(BRIEF), 4)
+    assert [len(draft.replies) for draft in made] == [1] * 4 and one.asked == 4
+    assert [draft.program is None for draft in made] == [True, False, True, True]
+    one.well = True
+    again = Asker(one, ledger, problems, Budget()).drafts(Context(BRIEF), 4)
+    assert again == made and one.asked == 4
+
+
+def test_a_round_without_a_usable_reward_says_why(tmp_path):
+    said = []
+    cfg = replace(SMALL, iterations=1)
+    Search(
+        cfg, BRIEF, GrammarWriter(), evaluate, Ledger(tmp_path / "l"), lambda p: ["It is blue."],
+        POOR, say=said.append,
+    ).run()  # fmt: skip
+    assert said[0] == "round 1: none of 6 rewards can be used; 6 times: It is blue."
 
 
 def test_candidates_whose_training_fails_never_win(tmp_path):

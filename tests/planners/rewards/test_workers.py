@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 
 import pytest
 
@@ -12,6 +14,8 @@ from embodied.errors import UsageError
 from planners.rewards import workers
 from planners.rewards.job import Job, Outcome
 from planners.rewards.ledger import Ledger
+from planners.rewards.sandbox import process
+from planners.rewards.sandbox.limits import Limits
 from planners.rewards.trials import Trials
 from tests.planners.rewards.push import POOR
 
@@ -70,6 +74,32 @@ def test_as_many_train_at_a_time_as_there_are_workers():
     jobs = [Job("push", POOR, seed, 10) for seed in range(6)]
     found = list(workers.local(train, 3)(jobs))
     assert sorted(o.job.seed for o in found) == list(range(6))
+
+
+def test_an_interruption_ends_what_is_being_trained(tmp_path, monkeypatch):
+    """Ctrl-C reaches the main thread alone, while others wait for processes in sessions of their own."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def train(job: Job) -> Outcome:
+        try:
+            process.run("time:sleep", 600, limits=Limits(seconds=600))
+        except process.SandboxError as error:
+            raise workers.LostWorker(str(error)) from error
+        return outcome(job)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, interrupted)
+    signal.setitimer(signal.ITIMER_REAL, 4.0)
+    began = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(workers.local(train, 2)([Job("push", POOR, seed, 10) for seed in range(6)]))
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert time.monotonic() - began < 60
+    assert not process._RUNNING and not list(tmp_path.glob("embodied-sandbox-*"))
 
 
 def test_a_failure_of_ours_is_not_hidden():
