@@ -126,6 +126,9 @@ def test_the_same_command_goes_on_with_its_own_unfinished_search(
     words = ["push", *TINY, "--report-seeds", "0"]
     assert eureka.main([*words, "--step-budget", str(10 * push.PER_ROUND)]) == 0
     assert "environment steps is spent" in capsys.readouterr().out
+    (stopped,) = (tmp_path / "outputs" / "eureka").glob("*/*")
+    assert eureka.main(["reproduce", str(stopped), "best"]) == 0
+    assert "the same" in capsys.readouterr().out
     assert eureka.main(words) == 0
     folders = list((tmp_path / "outputs" / "eureka").glob("*/*"))
     assert len(folders) == 1
@@ -243,6 +246,27 @@ def test_rollouts_that_cannot_be_used_are_refused(tmp_path):
         path.write_bytes(data)
         with pytest.raises(UsageError, match="cannot be read"):
             load_rollout(path, BRIEF)
+
+
+def test_choices_leave_a_reward_of_their_own_and_every_candidate_its_costs(quick, tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    for name in "abcd":
+        np.savez(tmp_path / f"{name}.npz", **{n: rng.normal(0, 0.3, (9, 2)) for n in BRIEF.sizes})
+    rows = [{"left": "a", "right": other, "choice": "left"} for other in "bcd"]
+    path, out = tmp_path / "choices.jsonl", tmp_path / "run"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    words = ["push", *TINY, "--report-seeds", "0", "--prefer", str(path), "--out", str(out)]
+    assert eureka.main(words) == 0
+    assert "with the weights of your choices: success" in capsys.readouterr().out
+    entries = Ledger(out / "ledger.sqlite").entries()
+    (made,) = (e for e in entries if e["kind"] == "candidate" and e["id"] == "preferred")
+    assert load_reward(out / "preferred").plain() == made["program"]
+    costs = json.loads((out / "results.json").read_text())["costs by candidate"]
+    trained = [e for e in entries if e["kind"] == "trained"]
+    for id in {e["id"] for e in trained}:
+        assert costs[id]["env_steps"] == sum(e["env_steps"] for e in trained if e["id"] == id) > 0
+        shown = f"{costs[id]['env_steps']:,} steps in {costs[id]['trained_in']:,.0f} s"
+        assert shown in (out / "report.html").read_text()
 
 
 def test_a_folder_that_another_search_is_at_work_in_is_left_alone(quick, tmp_path, capsys):

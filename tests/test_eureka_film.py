@@ -4,12 +4,15 @@ import json
 from dataclasses import replace
 
 import cv2
+import numpy as np
 import pytest
 
 from embodied import eureka
+from embodied.candidates import tasks
 from embodied.candidates import training as candidates
 from embodied.eureka import film, training
 from embodied.eureka.policies import Policies
+from embodied.eureka.prefer import Chosen, load_rollout
 from embodied.world import gl
 from planners.rewards.job import Job
 from planners.rewards.ledger import Ledger
@@ -55,6 +58,15 @@ def test_the_first_and_the_best_policy_are_filmed_and_a_replay_trains_nothing(
         assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 2 * (26 + 8)  # episodes, and their ends held
         assert int(video.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little") == b"h264"
         assert f"{sum(row['won'])} of them successful" in page and len(row["won"]) == 2
+    brief = tasks.brief("FetchReach-v4")
+    made = {path.stem: load_rollout(path, brief) for path in (out / "rollouts").iterdir()}
+    assert sorted(made) == ["best-1", "best-2", "initial-1", "initial-2"]
+    starts = [made[name]["goal_position"][0, 0] for name in ("best-1", "initial-1", "best-2")]
+    assert np.array_equal(starts[0], starts[1]) and not np.array_equal(starts[0], starts[2])
+    (out / "choices.jsonl").write_text(
+        '{"left": "best-1", "right": "initial-1", "choice": "left"}\n'
+    )
+    assert len(Chosen.load(out / "choices.jsonl", brief).states) == 4
     assert rows[0]["policy"] != rows[1]["policy"]
 
     def never(job):

@@ -28,11 +28,13 @@ PICTURES = 45  # at most, of an episode that takes as long as it may
 
 @dataclass(frozen=True)
 class Frame:
-    """picture: uint8 (H, W, 3). episode: from 0. success: how it ended; None while it lasts."""
+    """picture: uint8 (H, W, 3). episode: from 0. success: how it ended; None while it lasts. state: the
+    state view after the step that led here, (size,) a signal; None at the start."""
 
     picture: np.ndarray
     episode: int
     success: bool | None
+    state: Mapping[str, np.ndarray] | None = None
 
 
 def watch(task: str, net: Net, episodes: int, seed: int) -> Iterator[Frame]:
@@ -62,7 +64,9 @@ def _field(task: str, net: Net, episodes: int, seed: int) -> Iterator[Frame]:
                 steps, over = steps + 1, bool(terminated or truncated)
                 if over or steps % stride == 0:
                     won = succeeded(info) if over else None
-                    yield Frame(np.asarray(env.render()), episode, won)
+                    reached = {name: value[None] for name, value in field.tensors(obs).items()}
+                    view = FIELD[task].view(reached, torch.as_tensor(action)[None])
+                    yield Frame(np.asarray(env.render()), episode, won, _row(view, 0))
     finally:
         env.close()
 
@@ -73,28 +77,36 @@ def _skill(task: str, net: Net, episodes: int, seed: int) -> Iterator[Frame]:
     net.check(made.obs_dim, made.act_dim)
     stage = Stage()
     try:
-        states, settings, ends = _played(made, net, seed)
+        states, views, settings, ends = _played(made, net, seed)
         stride = math.ceil(made.horizon / PICTURES)
         for row, setting in enumerate(settings):
             last, won = ends[row]
             model = made.engine.variant(row)
             for step in [*range(0, last, stride), last]:
                 shot = Shot(model, states[step][row], **setting)
-                yield Frame(stage.picture(shot), row, won if step == last else None)
+                state = _row(views[step - 1], row) if step else None
+                yield Frame(stage.picture(shot), row, won if step == last else None, state)
     finally:
         stage.close()
 
 
 def _played(
     task: Any, net: Net, seed: int
-) -> tuple[list[np.ndarray], list[dict[str, Any]], dict[int, tuple[int, bool]]]:
-    """The first episode of every simulation: states (N, nq) from the start on, their settings, and by
-    row the index of its last state and whether it succeeded."""
+) -> tuple[
+    list[np.ndarray],
+    list[Mapping[str, torch.Tensor]],
+    list[dict[str, Any]],
+    dict[int, tuple[int, bool]],
+]:
+    """The first episode of every simulation: states (N, nq) from the start on, the state views of all but
+    the start, their settings, and by row the index of its last state and whether it succeeded."""
     states: list[np.ndarray] = []
+    views: list[Mapping[str, torch.Tensor]] = []
 
-    def noted(_: skills.View) -> Mapping[str, torch.Tensor]:
+    def noted(view: skills.View) -> Mapping[str, torch.Tensor]:
         """The task's own rewards; asked for once a step, before episodes begin anew."""
         states.append(task.engine.field("qpos").numpy().copy())
+        views.append({name: value.detach().clone() for name, value in view.items()})
         return task.rewards()
 
     watched: Any = skills.Rewarded(task, noted)
@@ -107,7 +119,14 @@ def _played(
         if (ended := env.ended) is not None:
             for row, won in zip(ended.rows.tolist(), ended.success.tolist(), strict=True):
                 ends.setdefault(row, (len(states) - 1, bool(won)))
-    return states, settings, ends
+    return states, views, settings, ends
+
+
+def _row(view: Mapping[str, torch.Tensor], row: int) -> dict[str, np.ndarray]:
+    """One simulation's part of a state view; what a broken one left is told as 0."""
+    return {
+        name: np.nan_to_num(value[row].numpy()).astype(np.float32) for name, value in view.items()
+    }
 
 
 def _setting(task: Any, row: int) -> dict[str, Any]:

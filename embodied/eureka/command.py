@@ -249,11 +249,24 @@ def _finish(cfg: EurekaCfg, folder: Path, search: Search, result: Result, say: A
         (folder / "best").mkdir(exist_ok=True)
         outputs.write_text(folder / "best" / "reward.json", best.program.json())
         summary["videos"] = _videos(cfg, folder, result, say)
+    _keep_preferred(folder, result, say)
     search.ledger.export(folder / "ledger.jsonl")
     outputs.write_json(folder / RESULT, summary)
     say(told(summary))
     say(f"report: {render(folder)}")
     return 0 if best is not None else 1
+
+
+def _keep_preferred(folder: Path, result: Result, say: Any) -> None:
+    """Keeps the reward with the weights of people's choices, which need not be the most successful."""
+    from planners.rewards.search import PREFERRED
+
+    made = next((c for c in result.candidates if c.id == PREFERRED), None)
+    if made is None:
+        return
+    (folder / PREFERRED).mkdir(exist_ok=True)
+    outputs.write_text(folder / PREFERRED / "reward.json", made.program.json())
+    say(f"with the weights of your choices: success {made.success:.0%}, {PREFERRED}/reward.json")
 
 
 def _videos(cfg: EurekaCfg, folder: Path, result: Result, say: Any) -> dict[str, Any]:
@@ -314,6 +327,7 @@ def summarise(result: Result, fresh: Sequence[Outcome], search: Search) -> dict[
         "executable": {"first try": result.first_try, "after repair": result.repaired},
         "env_steps": result.steps,
         "costs": search.ledger.costs(),
+        "costs by candidate": {id: vars(cost) for id, cost in result.costs.items()},
         "stopped": result.stopped,
         "finished": result.finished,
         "ledger": search.ledger.head,

@@ -1,6 +1,7 @@
 """Videos of what the policies of two rewards do: the one that the search began with, and the best.
 
-Both meet the same starts, and what is shown is the first episodes, not the best ones.
+Both meet the same starts, and what is shown is the first episodes, not the best ones. The episodes lie in
+``rollouts`` too, as the signals of their frames, so that people can choose between them (`--prefer`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from embodied.errors import EmbodiedError
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 EPISODES = 4
 SEED = 3_000_003  # added to the search's seed: no training and no evaluation begins with it
+ROLLOUTS = "rollouts"
 FPS, HELD = 12.5, 9  # HELD: frames that an episode's end stays
 
 
@@ -41,7 +45,8 @@ def videos(
         why = f"There are no videos, since nothing can be rendered here: {found.reason}."
         return {"made": [], "missing": [why]}
     rows, missing = [], []
-    (folder / "videos").mkdir(exist_ok=True)
+    for name in ("videos", ROLLOUTS):
+        (folder / name).mkdir(exist_ok=True)
     with _backend(found.backend):
         for role, candidate in shown.items():
             path = folder / "videos" / f"{role}.mp4"
@@ -66,7 +71,7 @@ def _row(role: str, path: Path, candidate: Candidate, seed: int, won: list[bool]
 
 
 def _film(path: Path, task: str, seed: int, candidate: Candidate, policies: Policies) -> list[bool]:
-    """Writes the video; returns which of its episodes succeeded."""
+    """Writes the video and its episodes' signals; returns which of them succeeded."""
     from embodied.candidates.watch import watch
     from embodied.overlay import captioned
     from embodied.video import VideoWriter
@@ -79,8 +84,10 @@ def _film(path: Path, task: str, seed: int, candidate: Candidate, policies: Poli
     net, writer, won = policies.load(candidate.longest.policy), None, []
     try:
         for episode, frames in groupby(watch(task, net, EPISODES, seed), lambda f: f.episode):
-            title = f"{candidate.id}, episode {episode + 1} of {EPISODES}"
+            name, states = f"{path.stem}-{episode + 1}", []
+            title = f"{candidate.id}, episode {episode + 1} of {EPISODES}: {name}"
             for frame in frames:
+                states += [frame.state] if frame.state is not None else []
                 word = {None: "", True: "success", False: "failure"}[frame.success]
                 picture = captioned(frame.picture, title, word)
                 if writer is None:
@@ -88,6 +95,8 @@ def _film(path: Path, task: str, seed: int, candidate: Candidate, policies: Poli
                 for _ in range(HELD if word else 1):
                     writer.write(picture)
                 won += [frame.success] if frame.success is not None else []
+            signals: Any = {key: np.stack([state[key] for state in states]) for key in states[0]}
+            np.savez_compressed(path.parents[1] / ROLLOUTS / f"{name}.npz", **signals)
     finally:
         if writer is not None:
             writer.close()

@@ -53,7 +53,12 @@ def view(entries: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> di
     programs = {
         e["id"]: Program.from_plain(e["program"]) for e in entries if e["kind"] == "candidate"
     }
-    rows = [_row(e, entries, programs) for e in entries if e["kind"] == "candidate"]
+    costs = summary.get("costs by candidate", {})
+    rows = [
+        {**_row(e, entries, programs), "cost": _cost(costs.get(e["id"]))}
+        for e in entries
+        if e["kind"] == "candidate"
+    ]
     best = next((row for row in rows if row["id"] == summary["best"]), None)
     first = next((row for row in rows if row["id"] == summary.get("first", "start")), None)
     tones = {row["id"]: tone for row, tone in ((first, "aff"), (best, "lm")) if row}
@@ -127,6 +132,17 @@ def _row(
         "still": screened.get("still", []) if screened else [],
         "fate": _fate(trained, screened, twin),
     }
+
+
+def _cost(cost: Mapping[str, float] | None) -> str:
+    """What a candidate took, in words."""
+    if cost is None:
+        return ""
+    told = [f"{cost['env_steps']:,.0f} steps in {cost['trained_in']:,.0f} s"]
+    if cost["requests"]:
+        asked = f"{cost['requests']:.0f} requests, {cost['tokens']:,.0f} tokens"
+        told.insert(0, f"{asked} in {cost['written_in']:,.0f} s")
+    return "; ".join([*told, *([f"{cost['money']:.4g} money"] if cost["money"] else [])])
 
 
 def _fate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 import tyro
 
 from embodied import cli
-from embodied.errors import UsageError
+from embodied.errors import EnvironmentFault, UsageError
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,11 @@ def reproduce(cfg: ReproduceCfg) -> int:
     from embodied.eureka import training
     from planners.rewards.job import Job
     from planners.rewards.program import Program
+    from planners.rewards.workers import LostWorker
 
     entries = _entries(cfg.run)
     first = entries[0]
-    held = _candidate(entries, cfg.candidate)
+    held = _candidate(entries, _best(cfg.run) if cfg.candidate == "best" else cfg.candidate)
     trained = [
         e for e in entries if e["kind"] in ("trained", "confirmed") and e["id"] == held["id"]
     ]
@@ -46,7 +48,10 @@ def reproduce(cfg: ReproduceCfg) -> int:
     cli.check_range("seed", seed, *cli.SEEDS)
     job = Job(first["task"], Program.from_plain(held["program"]), seed, steps)
     print(f"{held['id']} of {cfg.run}: {first['task']}, {steps:,} steps, seed {seed}", flush=True)
-    outcome = training.train(job)
+    try:
+        outcome = training.train(job)
+    except LostWorker as lost:
+        raise EnvironmentFault(f"The training was killed from outside: {lost}") from lost
     if outcome.error:
         print(f"it cannot be trained with: {outcome.error}")
         return 1
@@ -71,11 +76,18 @@ def _entries(folder: Path) -> list[dict[str, Any]]:
     return entries
 
 
+def _best(folder: Path) -> str:
+    """The id that the search's report calls the best, be the search finished or stopped."""
+    try:
+        found = json.loads((folder.expanduser() / "results.json").read_text(encoding="utf-8"))
+        return found["best"] or "best"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "best"
+
+
 def _candidate(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
     """The entry of a candidate. Raises UsageError naming the nearest ones."""
     known = {e["id"]: e for e in entries if e["kind"] == "candidate"}
-    if name == "best":
-        name = next((e["best"] for e in entries if e["kind"] == "finished"), None) or name
     if name not in known:
         near = ", ".join(difflib.get_close_matches(name, known, 3, 0.3)) or ", ".join(known)
         raise UsageError(f"There is no candidate '{name}' in this search; there is {near}.")

@@ -77,7 +77,7 @@ class Server:
         self.address, self.cfg = address, cfg
         self.probing = True  # what fails then may be unknown to the server: not tried for long
         self.calls = self.tokens = self.written = 0
-        self._lock, self._dropped = threading.Lock(), set[str]()
+        self._lock, self._dropped, self._here = threading.Lock(), set[str](), threading.local()
         self._openai: Any = openai
         # a proxy of the environment leads nowhere from this machine to itself
         http = openai.DefaultHttpxClient(trust_env=False) if address.local else None
@@ -108,6 +108,11 @@ class Server:
         create = partial(self._client.chat.completions.with_raw_response.create, messages=messages)
         body = {"chat_template_kwargs": {"enable_thinking": False}, **body}
         return self._persist(partial(self._once, create, ChatReply, read), body)
+
+    @property
+    def calls_here(self) -> int:
+        """Requests so far of the thread that asks this, failed ones included."""
+        return getattr(self._here, "calls", 0)
 
     def models(self) -> list[str]:
         """Ids of what is served; empty where the server does not say."""
@@ -161,6 +166,7 @@ class Server:
         patience: float,
     ) -> Value:
         """One request, whose reply has to come within `patience` seconds."""
+        self._here.calls = self.calls_here + 1
         with self._lock:
             self.calls += 1
         limit = self._openai.Timeout(patience, connect=min(10.0, patience))

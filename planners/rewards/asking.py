@@ -131,7 +131,7 @@ class Asker:
                 return self._noted(request, reply, patience)
             kept = self._keep(request, reply)
         self._came = True
-        return reply_from(kept.body)
+        return replace(reply_from(kept.body), seconds=kept.cost.get("seconds", 0.0))
 
     def _noted(self, request: Any, reply: Reply, patience: int) -> Reply:
         """The reply that failed, unless so many have and none came."""

@@ -6,7 +6,7 @@ search that was killed is resumed by running it again, and a finished one replay
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,8 +100,21 @@ class Candidate:
 
 
 @dataclass
+class Cost:
+    """What a sample took. written_in, trained_in: seconds, as they were when it was done."""
+
+    requests: int = 0
+    tokens: int = 0
+    money: float = 0.0
+    written_in: float = 0.0
+    env_steps: int = 0
+    trained_in: float = 0.0
+
+
+@dataclass
 class Result:
-    """What a search found. full: steps of a full training. stopped: why it ended before its last round."""
+    """What a search found. full: steps of a full training. stopped: why it ended before its last round.
+    costs: by id, of candidates and of samples that became none."""
 
     candidates: list[Candidate]
     full: int
@@ -112,6 +125,7 @@ class Result:
     stopped: str = ""
     finished: bool = False
     trials: list[Trial] = field(default_factory=list)
+    costs: dict[str, Cost] = field(default_factory=lambda: defaultdict(Cost))
 
     def worths(self) -> dict[str, tuple[float, ...]]:
         """By id, what trained candidates are compared by: the success to expect, then how few terms."""
@@ -344,6 +358,12 @@ class Search:
         id, last = f"r{number + 1}s{i + 1:02d}", draft.replies[-1]
         self.result.samples += 1
         self.ledger.append("asked", id=id, replies=[_shown(reply) for reply in draft.replies])
+        cost = self.result.costs[id]
+        for reply in draft.replies:
+            cost.requests += reply.calls
+            cost.tokens += reply.read + reply.written
+            cost.money += self.budget.price.of(reply.read, reply.written)
+            cost.written_in += reply.seconds
         if draft.program is None:
             turns = len(draft.replies)
             self.ledger.append("unusable", id=id, problems=draft.problems, turns=turns)
@@ -412,6 +432,9 @@ class Search:
     def _note(self, kind: str, candidate: Candidate, outcome: Outcome) -> None:
         """Take account of a training."""
         self.result.note(outcome)
+        cost = self.result.costs[candidate.id]
+        cost.env_steps += outcome.env_steps
+        cost.trained_in += outcome.seconds
         self.ledger.append(
             kind,
             id=candidate.id, seed=outcome.job.seed, steps=outcome.job.steps,

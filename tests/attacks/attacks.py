@@ -52,6 +52,12 @@ ATTACKS = (
         "numpy.loadtxt", LANDLOCK, "import numpy\nreturn str(numpy.loadtxt(SECRET, str))",
         r"not found|\[Errno 13\]",
     ),
+    Attack("torch.load", LANDLOCK, "import torch\nreturn str(torch.load(SECRET))"),
+    Attack(
+        "torch.from_file", LANDLOCK,
+        "import torch\nreturn torch.from_file(SECRET, size=3, dtype=torch.uint8).tolist()",
+        r"Permission denied",
+    ),
     Attack("a raw open call", LANDLOCK, _LIBC + "    call(257, -100, SECRET.encode(), 0)"),
     Attack(
         "through a link", SECCOMP, "import os\nos.symlink(SECRET, 'link')\nreturn open('link').read()"
@@ -59,6 +65,9 @@ ATTACKS = (
     # ---- writing files
     Attack("open and write", LANDLOCK, "open(VICTIM, 'w').write('x')"),
     Attack("numpy.save", LANDLOCK, "import numpy\nnumpy.save(VICTIM, numpy.ones(3))"),
+    Attack(
+        "torch.save", LANDLOCK, "import torch\ntorch.save({'x': 1}, VICTIM)", "Permission denied"
+    ),
     Attack("numpy.memmap", LANDLOCK, "import numpy\nnumpy.memmap(SECRET, 'u1', 'r+')[:] = 0"),
     Attack("delete", LANDLOCK, "import os\nos.remove(SECRET)"),
     Attack("empty", SECCOMP, "import os\nos.truncate(SECRET, 0)"),
@@ -67,6 +76,11 @@ ATTACKS = (
     Attack("make readable to all", SECCOMP, "import os\nos.chmod(SECRET, 0o777)"),
     Attack("a new module in our package", LANDLOCK, "import planners\nopen(planners.__file__, 'a')"),
     Attack("fill the disk", "rlimits", "open('big', 'wb').write(bytes(100 << 20))", r"\[Errno 27\]"),
+    Attack(
+        "fill the disk with many files", "watch over its files",
+        "n = 0\nwhile True:\n    n += 1\n    open(f'big{n}', 'wb').write(bytes(8 << 20))",
+        "more than .* MiB of files",
+    ),
     # ---- network
     Attack("connect", SECCOMP, "import socket\nsocket.create_connection(('127.0.0.1', PORT))"),
     Attack(

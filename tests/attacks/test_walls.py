@@ -45,11 +45,14 @@ class Outside:
         return self.folder / "secret"
 
     def attack(self, attack: Attack) -> tuple[str, str]:
-        limits = Limits(seconds=240, mapped=1024 * MIB, answer=MIB)
+        mapped = (16 << 30) if "import torch" in attack.source else 1024 * MIB
+        limits = Limits(seconds=240, mapped=mapped, answer=MIB)
         if attack.wall == "deadline":
             limits = Limits(seconds=4, mapped=1024 * MIB)
         if attack.wall == "watch over its memory":
             limits = Limits(seconds=240, memory=256 * MIB)
+        if attack.wall == "watch over its files":
+            limits = Limits(seconds=240, mapped=1024 * MIB, scratch=64 * MIB)
         request = {
             "source": attack.source,
             "SECRET": str(self.secret),

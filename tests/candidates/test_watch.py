@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from embodied.candidates.net import Net
+from embodied.candidates.skill_views import SKILLS
 from embodied.candidates.watch import watch
 from embodied.errors import EmbodiedError
 from embodied.world import gl
@@ -40,6 +41,12 @@ def test_the_field_is_shown_from_equal_starts_to_the_end():
     assert good[0].picture.shape == (480, 480, 3)
     assert np.array_equal(good[0].picture, bad[0].picture)
     assert (good[-1].picture != bad[-1].picture).any()
+    assert good[0].state is None and len([f for f in good if f.state]) == 25
+    gaps = [
+        np.linalg.norm(f.state["gripper_position"] - f.state["goal_position"])
+        for f in (good[1], good[-1], bad[-1])
+    ]
+    assert gaps[1] < 0.05 < gaps[0] and gaps[2] > 0.05
 
 
 def test_a_skill_is_shown_in_its_training_scene_to_the_end():
@@ -53,6 +60,9 @@ def test_a_skill_is_shown_in_its_training_scene_to_the_end():
     assert np.array_equal(good[0].picture, bad[0].picture)
     moved = [(np.abs(f[-1].picture.astype(int) - f[0].picture) > 40).mean() for f in (good, bad)]
     assert moved[0] > 0.01 > moved[1]  # the drawer stands out
+    assert set(good[-1].state) == set(SKILLS["open"].brief.sizes) and good[0].state is None
+    missing = [f[-1].state["drawer_error"][0] for f in (good, bad)]
+    assert missing[0] < 0.05 < missing[1]
     with pytest.raises(EmbodiedError, match="another task"):
         next(watch("navigate", Net([still], "elu", squash=False), 1, 0))
 

@@ -14,13 +14,15 @@ GIB = 1 << 30
 class Limits:
     """seconds: wall clock, and twice that of CPU time. memory: bytes in use, which the parent watches.
     mapped: bytes of address space, of which simulations map far more than they touch. files: open at
-    once. file_size: bytes of any file that it writes. answer: bytes of its answer."""
+    once. file_size: bytes of any file that it writes. scratch: bytes of all files in its scratch folder,
+    which the parent watches. answer: bytes of its answer."""
 
     seconds: float = 3600.0
     memory: int = 6 * GIB
     mapped: int = 128 * GIB
     files: int = 256
     file_size: int = 64 << 20
+    scratch: int = GIB
     answer: int = 64 << 20
 
     def close(self) -> None:

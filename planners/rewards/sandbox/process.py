@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,8 @@ def run(
                 finally:
                     os.close(out)
                 try:
-                    data = _exchange(child, json.dumps(request).encode(), pipe.fileno(), limits)
+                    sent = json.dumps(request).encode()
+                    data = _exchange(child, sent, pipe.fileno(), limits, Path(scratch))
                 finally:
                     _end(child)
             return _read(data, child.returncode, errors, required)
@@ -102,11 +104,13 @@ def _start(scratch: Path, path: Sequence[Path], out: int, errors: Any) -> subpro
     return child
 
 
-def _exchange(child: subprocess.Popen[bytes], request: bytes, pipe: int, limits: Limits) -> bytes:
+def _exchange(
+    child: subprocess.Popen[bytes], request: bytes, pipe: int, limits: Limits, scratch: Path
+) -> bytes:
     """Send the request, collect the answer.
 
     Raises:
-        SandboxError: the process is late, too large, or answers with too much.
+        SandboxError: the process is late, too large, or writes or answers too much.
     """
     assert child.stdin is not None
     try:
@@ -123,6 +127,9 @@ def _exchange(child: subprocess.Popen[bytes], request: bytes, pipe: int, limits:
             if _resident(child.pid) > limits.memory:
                 most = limits.memory / (1 << 20)
                 raise SandboxError(f"It used more than {most:,.0f} MiB of memory and was stopped.")
+            if _written(scratch) > limits.scratch:
+                most = limits.scratch / (1 << 20)
+                raise SandboxError(f"It wrote more than {most:,.0f} MiB of files and was stopped.")
             if not open_:
                 time.sleep(0.01)
             elif selector.select(WATCH):
@@ -146,6 +153,16 @@ def end_all() -> None:
     with _LOCK:
         for child in _RUNNING:
             _kill(child)
+
+
+def _written(folder: Path) -> int:
+    """Bytes in a folder's files, as far as they stay where they are while being counted."""
+    found = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                found += os.lstat(os.path.join(place, name)).st_size
+    return found
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -24,8 +24,8 @@ DOWN = ("unreachable", "key")  # what no other sample would fare better with
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said. complete: it came to its end. read, written: tokens, and calls: requests, those
-    whose replies made no sense among them. problem: why it said nothing."""
+    """What a model said. complete: it came to its end. read, written: tokens. calls: requests, those
+    that failed among them. problem: why it said nothing."""
 
     text: str
     complete: bool = True
@@ -103,14 +103,16 @@ class ServerModel:
             "max_tokens": MAX_TOKENS,
             "response_format": {"type": "json_schema", "json_schema": schema},
         }
+        before = self.server.calls_here
         try:
-            return _counted(self.server.chat(_answer, text, **body), text)
+            made = _counted(self.server.chat(_answer, text, **body), text)
         except Refused as refusal:
-            return Answer("", problem=f"The server refused the request ({refusal}).")
+            made = Answer("", problem=f"The server refused the request ({refusal}).")
         except ServerFault as fault:
             if fault.kind in DOWN:
                 raise
-            return Answer("", problem=f"The server failed ({fault.what}).")
+            made = Answer("", problem=f"The server failed ({fault.what}).")
+        return replace(made, calls=self.server.calls_here - before)
 
 
 class LocalModel:

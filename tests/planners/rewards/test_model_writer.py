@@ -160,6 +160,12 @@ def test_tokens_that_a_server_does_not_count_are_estimated(serve, usage):  # noq
     assert reply.read == len(reply.prompt) // 4 > 100 and reply.written == len(reply.text) // 4 > 20
 
 
+def test_every_request_is_counted_tried_again_or_not(serve):  # noqa: F811
+    server = serve(Script(error(500, "oops"), Raw(body=b"{}"), GOOD[0].text, GOOD[1].text))
+    one = writer(server, parallel=1)
+    assert [reply.calls for reply in one.write(Context(BRIEF), 2)] == [3, 1]
+
+
 def test_answers_cut_off_by_their_length_are_said_to_be(serve):  # noqa: F811
     text = GOOD[0].text
     server = serve(lambda path, body: chat_reply(text[:-20], finish_reason="length"))
