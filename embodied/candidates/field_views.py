@@ -99,7 +99,11 @@ def _rotation_error(obs: Observation) -> torch.Tensor:
     return 2 * torch.acos(cosine.clamp(max=1.0))[:, None]
 
 
-def _manipulate(thing: str) -> FieldTask:
+def _manipulate(name: str) -> FieldTask:
+    """name: of the thing, and how it is to be turned where its place does not matter, as BlockRotateZ."""
+    thing, _, turned = name.partition("Rotate")
+    alone = name != thing
+    about = {"Z": " about the vertical axis", "Parallel": ", its faces parallel to the axes"}
     rows: dict[str, tuple[int, str, str, str, Read]] = {
         "object_position": (3, "m", "world", "centre of the object.", _goal(3, "achieved_goal")),
         "goal_position": (3, "m", "world", "where it is wanted.", _goal(3, "desired_goal")),
@@ -108,14 +112,15 @@ def _manipulate(thing: str) -> FieldTask:
         "object_spin": (3, "rad/s", "object", "of the object.", _cut(51, 54)),
         "joint_velocities": (24, "rad/s", "", "of the hand's joints.", _cut(24, 48)),
     }
-    within = "5 cm" if thing == "Pen" else "1 cm"
-    return _task(
-        f"HandManipulate{thing}-v1",
-        f"Turn and move the {thing.lower()} in the hand to the wanted pose.",
-        f"the {thing.lower()} is within {within} and 0.1 rad of the wanted pose",
-        20,
-        rows,
-    )
+    within, thing = "5 cm" if thing == "Pen" else "1 cm", thing.lower()
+    if alone:
+        del rows["goal_position"]
+        sentence = f"Turn the {thing} in the hand to the wanted orientation{about.get(turned, '')}."
+        success = f"the {thing} is within 0.1 rad of the wanted orientation"
+    else:
+        sentence = f"Turn and move the {thing} in the hand to the wanted pose."
+        success = f"the {thing} is within {within} and 0.1 rad of the wanted pose"
+    return _task(f"HandManipulate{name}-v1", sentence, success, 20, rows)
 
 
 def _maze(name: str, version: str, ant: bool) -> FieldTask:
@@ -223,10 +228,12 @@ def _all() -> list[FieldTask]:
         20,
         tips,
     )
-    mazes = ("UMaze", "Open", "Medium", "Large")
+    wide = ("Open", "Medium", "Large")
+    mazes = ("UMaze", *wide, *(f"{maze}_Diverse_{what}" for maze in wide for what in ("G", "GR")))
+    turns = ("BlockRotateZ", "BlockRotateParallel", "BlockRotateXYZ", "EggRotate", "PenRotate")
     points = [_maze(f"PointMaze_{name}", "v3", False) for name in mazes]
     ants = [_maze(f"AntMaze_{name}", "v5", True) for name in mazes]
-    hands = [hand, *(_manipulate(thing) for thing in ("Block", "Egg", "Pen"))]
+    hands = [hand, *(_manipulate(name) for name in ("Block", "Egg", "Pen", *turns))]
     return [*fetch, *adroit, *hands, *points, *ants]
 
 

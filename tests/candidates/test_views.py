@@ -28,7 +28,9 @@ FAMILIES = (
     "AdroitHandRelocate-v1",
     "HandReach-v3",
     "HandManipulateBlock-v1",
+    "HandManipulateBlockRotateZ-v1",
     "PointMaze_UMaze-v3",
+    "PointMaze_Open_Diverse_GR-v3",
     "AntMaze_UMaze-v5",
 )
 
