@@ -61,9 +61,11 @@ def guarded(body: Callable[[], int | None]) -> int:
         previous = signal.signal(signal.SIGTERM, _interrupt)
     except ValueError:  # not the main thread: signals are somebody else's
         previous = None
+    code = 0
     try:
         code = body() or 0
-        sys.stdout.flush()  # what cannot be written is found out here, not at exit
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what cannot be written is found out here, not at exit
         return code
     except EmbodiedError as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
@@ -73,7 +75,9 @@ def guarded(body: Callable[[], int | None]) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # `embodied … | head`: the reader has seen enough
         _mute()
-        return 0
+        with suppress(OSError):
+            sys.stderr.close()
+        return code
     except OSError as error:
         if error.errno not in FULL:
             raise
@@ -96,6 +100,8 @@ def _full(error: OSError) -> int:
 
 def _mute() -> None:
     """Give up standard output: a flush that fails at exit would change the code."""
+    if sys.stdout is None:
+        return
     with suppress(OSError):
         sys.stdout.flush()
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - it stays open to the end

@@ -20,24 +20,39 @@ class _Map(dict[Any, Any]):
     line: int
 
 
-class StrictLoader(yaml.SafeLoader):
-    """A doubled key is an error, where YAML's own loaders silently take the last."""
+_NO_KEYS = ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """The mapping, with its own keys counted before others are merged in.
+
+class StrictLoader(yaml.SafeLoader):
+    """A doubled key is an error, where YAML's own loaders silently take the last. Keys that are merged in
+    (``<<``) may be overridden, as ever."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self._looked_at: set[yaml.Node] = set()
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merges other mappings into a node, whose own keys are looked at before.
 
         Raises:
             yaml.constructor.ConstructorError: a key is no word, or stands twice.
         """
+        if node not in self._looked_at:  # it is flattened again where it is merged elsewhere
+            self._looked_at.add(node)
+            self._refuse_doubled(node)
+        super().flatten_mapping(node)
+
+    def _refuse_doubled(self, node: yaml.MappingNode) -> None:
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag in _NO_KEYS:
+                continue
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable):
                 raise _problem("a key must be a word", key_node)
             if key in seen:
                 raise _problem(f"the key '{key}' stands twice", key_node)
             seen.add(key)
-        return super().construct_mapping(node, deep)
 
 
 class LinedLoader(StrictLoader):

@@ -70,16 +70,30 @@ def test_output_that_cannot_be_written_ends_with_its_code(told: bool) -> None:
         assert done.stderr.decode().startswith("error: Cannot write the output (No space left")
 
 
-@pytest.mark.parametrize("length", [10, 100_000])
-def test_a_reader_that_has_seen_enough_is_no_error(length: int) -> None:
-    code = f"import sys; from embodied import cli; sys.exit(cli.guarded(lambda: print('x' * {length})))"
+@pytest.mark.parametrize(
+    ("body", "code"), [("print('x')", 0), ("print('x') or 1", 1), ("print('x' * 100_000) or 1", 0)]
+)
+def test_a_reader_that_has_seen_enough_is_no_error(body: str, code: int) -> None:
+    """What fits the buffer fails at the end, when the code is known."""
+    script = f"import sys; from embodied import cli; sys.exit(cli.guarded(lambda: {body}))"
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as pipe:
         done = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, stdout=pipe, stderr=subprocess.PIPE, timeout=60
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            env=env,
         )
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (code, b"")
+
+
+def test_without_an_output_there_is_none(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert cli.guarded(lambda: print("x")) == 0
 
 
 def test_interruption_is_130_and_a_defect_keeps_its_traceback() -> None:

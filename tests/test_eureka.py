@@ -242,7 +242,10 @@ def test_rollouts_that_cannot_be_used_are_refused(tmp_path):
         with pytest.raises(UsageError, match=said):
             load_rollout(path, BRIEF)
     np.save(tmp_path / "array.npy", np.zeros(3))
-    for data in (whole[:200], b"", (tmp_path / "array.npy").read_bytes()):
+    np.savez_compressed(path, **{n: np.random.default_rng(0).normal(size=(30, 2)) for n in state})
+    packed = bytearray(path.read_bytes())
+    packed[120:160] = bytes(40)
+    for data in (bytes(packed), whole[:200], b"", (tmp_path / "array.npy").read_bytes()):
         path.write_bytes(data)
         with pytest.raises(UsageError, match="cannot be read"):
             load_rollout(path, BRIEF)
@@ -279,4 +282,4 @@ def test_a_folder_that_another_search_is_at_work_in_is_left_alone(quick, tmp_pat
 
 def test_a_search_that_could_train_nothing_says_so(quick, tmp_path, capsys):
     assert eureka.main(["push", *TINY, "--step-budget", "1", "--out", str(tmp_path / "run")]) == 1
-    assert "best: none, since no reward could be trained" in capsys.readouterr().out
+    assert "best: none, since no reward was trained" in capsys.readouterr().out

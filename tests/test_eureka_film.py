@@ -60,11 +60,12 @@ def test_the_first_and_the_best_policy_are_filmed_and_a_replay_trains_nothing(
         assert f"{sum(row['won'])} of them successful" in page and len(row["won"]) == 2
     brief = tasks.brief("FetchReach-v4")
     made = {path.stem: load_rollout(path, brief) for path in (out / "rollouts").iterdir()}
-    assert sorted(made) == ["best-1", "best-2", "initial-1", "initial-2"]
-    starts = [made[name]["goal_position"][0, 0] for name in ("best-1", "initial-1", "best-2")]
+    names = [f"{row['id']}-{row['policy'][:4]}-{n}" for row in rows for n in (1, 2)]
+    assert set(made) == set(names)  # of the first reward, then of the best
+    starts = [made[names[i]]["goal_position"][0, 0] for i in (0, 2, 1)]
     assert np.array_equal(starts[0], starts[1]) and not np.array_equal(starts[0], starts[2])
     (out / "choices.jsonl").write_text(
-        '{"left": "best-1", "right": "initial-1", "choice": "left"}\n'
+        f'{{"left": "{names[0]}", "right": "{names[2]}", "choice": "left"}}\n'
     )
     assert len(Chosen.load(out / "choices.jsonl", brief).states) == 4
     assert rows[0]["policy"] != rows[1]["policy"]

@@ -44,7 +44,9 @@ class Episodes:
         ]
         states = {
             name: np.nan_to_num(
-                np.stack([[view[name][i] for view in row] for i, row in enumerate(rows)])
+                np.stack([[view[name][i] for view in row] for i, row in enumerate(rows)]),
+                posinf=0.0,
+                neginf=0.0,
             ).astype(np.float32)
             for name in self._views[0]
         }

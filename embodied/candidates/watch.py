@@ -125,7 +125,8 @@ def _played(
 def _row(view: Mapping[str, torch.Tensor], row: int) -> dict[str, np.ndarray]:
     """One simulation's part of a state view; what a broken one left is told as 0."""
     return {
-        name: np.nan_to_num(value[row].numpy()).astype(np.float32) for name, value in view.items()
+        name: np.nan_to_num(value[row].numpy(), posinf=0.0, neginf=0.0).astype(np.float32)
+        for name, value in view.items()
     }
 
 

@@ -266,7 +266,8 @@ def _keep_preferred(folder: Path, result: Result, say: Any) -> None:
         return
     (folder / PREFERRED).mkdir(exist_ok=True)
     outputs.write_text(folder / PREFERRED / "reward.json", made.program.json())
-    say(f"with the weights of your choices: success {made.success:.0%}, {PREFERRED}/reward.json")
+    worth = f"success {made.success:.0%}" if made.outcome else "not trained"
+    say(f"with the weights of your choices: {worth}, {PREFERRED}/reward.json")
 
 
 def _videos(cfg: EurekaCfg, folder: Path, result: Result, say: Any) -> dict[str, Any]:
@@ -345,7 +346,7 @@ def told(summary: dict[str, Any]) -> str:
     if summary["best"]:
         lines.append(f"best: {summary['best']}, success {summary['success']:.0%} while searching")
     else:
-        lines.append("best: none, since no reward could be trained")
+        lines.append("best: none, since no reward was trained")
     fresh = summary["fresh"]
     if fresh["interval"]:
         low, high = fresh["interval"]
@@ -375,13 +376,13 @@ class _Said:
 
 def _folder(cfg: EurekaCfg) -> Path:
     """The folder of an unfinished search of the same kind, or a new one."""
-    config = {k: v for k, v in outputs.plain(cfg).items() if k not in FREE}
+    config = _bound(outputs.plain(cfg))
     if cfg.out is None and not cfg.fresh:
         for held in sorted(Path("outputs/eureka").glob("*/*"), reverse=True):
-            if outputs.read_config(held) == config and not _finished(held):
+            if _bound(outputs.read_config(held)) == config and not _finished(held):
                 return held
     folder = outputs.new_run_folder("eureka", cfg.task, cfg.out, resume=True)
-    held = outputs.read_config(folder)
+    held = _bound(outputs.read_config(folder))
     if held is not None and held != config:
         changed = next(k for k in [*config, *held] if config.get(k) != held.get(k))
         raise UsageError(
@@ -391,6 +392,11 @@ def _folder(cfg: EurekaCfg) -> Path:
     if held is None:
         outputs.describe_run(folder, config)
     return folder
+
+
+def _bound(config: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What of a run's flags makes it the search that it is."""
+    return config and {key: value for key, value in config.items() if key not in FREE}
 
 
 def _finished(folder: Path) -> bool:

@@ -73,6 +73,7 @@ def _row(role: str, path: Path, candidate: Candidate, seed: int, won: list[bool]
 def _film(path: Path, task: str, seed: int, candidate: Candidate, policies: Policies) -> list[bool]:
     """Writes the video and its episodes' signals; returns which of them succeeded."""
     from embodied.candidates.watch import watch
+    from embodied.outputs import atomic
     from embodied.overlay import captioned
     from embodied.video import VideoWriter
 
@@ -81,11 +82,12 @@ def _film(path: Path, task: str, seed: int, candidate: Candidate, policies: Poli
         raise EmbodiedError(
             "its policy was not kept; search it anew, or train it with `reproduce`."
         )
-    net, writer, won = policies.load(candidate.longest.policy), None, []
+    policy = candidate.longest.policy
+    net, writer, won = policies.load(policy), None, []
     try:
         for episode, frames in groupby(watch(task, net, EPISODES, seed), lambda f: f.episode):
-            name, states = f"{path.stem}-{episode + 1}", []
-            title = f"{candidate.id}, episode {episode + 1} of {EPISODES}: {name}"
+            name, states = f"{candidate.id}-{policy[:4]}-{episode + 1}", []
+            title = f"{name}, episode {episode + 1} of {EPISODES}"
             for frame in frames:
                 states += [frame.state] if frame.state is not None else []
                 word = {None: "", True: "success", False: "failure"}[frame.success]
@@ -96,7 +98,8 @@ def _film(path: Path, task: str, seed: int, candidate: Candidate, policies: Poli
                     writer.write(picture)
                 won += [frame.success] if frame.success is not None else []
             signals: Any = {key: np.stack([state[key] for state in states]) for key in states[0]}
-            np.savez_compressed(path.parents[1] / ROLLOUTS / f"{name}.npz", **signals)
+            with atomic(path.parents[1] / ROLLOUTS / f"{name}.npz") as file:
+                np.savez_compressed(file, **signals)
     finally:
         if writer is not None:
             writer.close()

@@ -7,6 +7,7 @@ per signal of the task's state view.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,15 @@ def load_rollout(path: Path, brief: Brief) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as held:
             found = {name: np.asarray(held[name], np.float32) for name in held.files}
-    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        EOFError,
+        NotImplementedError,
+        BadZipFile,
+        zlib.error,
+    ) as error:
         raise UsageError(f"The rollout {path} cannot be read ({error}).") from error
     for name, size in brief.sizes.items():
         if name not in found or found[name].ndim != 2 or found[name].shape[1] != size:

@@ -37,7 +37,8 @@ def reproduce(cfg: ReproduceCfg) -> int:
 
     entries = _entries(cfg.run)
     first = entries[0]
-    held = _candidate(entries, _best(cfg.run) if cfg.candidate == "best" else cfg.candidate)
+    best = cfg.candidate == "best"
+    held = _candidate(entries, _best(entries, cfg.run) if best else cfg.candidate)
     trained = [
         e for e in entries if e["kind"] in ("trained", "confirmed") and e["id"] == held["id"]
     ]
@@ -76,8 +77,10 @@ def _entries(folder: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _best(folder: Path) -> str:
-    """The id that the search's report calls the best, be the search finished or stopped."""
+def _best(entries: list[dict[str, Any]], folder: Path) -> str:
+    """The id of the best: the ledger's word, or that of the report where the search was stopped."""
+    if found := next((e["best"] for e in entries if e["kind"] == "finished"), None):
+        return found
     try:
         found = json.loads((folder.expanduser() / "results.json").read_text(encoding="utf-8"))
         return found["best"] or "best"

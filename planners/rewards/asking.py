@@ -15,7 +15,7 @@ from planners.rewards.program import Program
 from planners.rewards.trials import BudgetSpent
 from planners.rewards.writers.base import Context, Repair, Reply, Writer
 
-PATIENCE = 5  # failures in a round, before anything came, that speak of the model itself
+PATIENCE = 5  # failures at the end of a round, one after the other, that speak of the model itself
 Check = Callable[[Program], Sequence[str]]
 """What is wrong with a program, one diagnostic a line; nothing where it can be trained with."""
 
@@ -51,13 +51,12 @@ class Budget:
         if not (self.money or self.tokens):
             return
         spent = ledger.costs().get("reply", {})
-        money, tokens = spent.get("money", 0.0), spent.get("read", 0) + spent.get("written", 0)
+        read, written = int(spent.get("read", 0)), int(spent.get("written", 0))
+        money, tokens = self.price.of(read, written), read + written
         if self.money and money >= self.money:
             raise BudgetSpent(f"The budget of {self.money:g} is spent: {money:.4g} so far.")
         if self.tokens and tokens >= self.tokens:
-            raise BudgetSpent(
-                f"The budget of {self.tokens:,} tokens is spent: {tokens:,.0f} so far."
-            )
+            raise BudgetSpent(f"The budget of {self.tokens:,} tokens is spent: {tokens:,} so far.")
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,8 @@ class Draft:
 class Asker:
     """Asks a writer for one round through a ledger, which is asked first.
 
-    What failed is kept only once something else came: else all of it is asked for again next time.
+    What failed is kept at the end of the round, unless the model itself seems to be in trouble: then it is
+    asked for again next time.
     """
 
     def __init__(
@@ -84,33 +84,36 @@ class Asker:
     ) -> None:
         self.writer, self.ledger, self.check = writer, ledger, check
         self.budget, self.repairs = budget, repairs
-        self._lock, self._came = threading.Lock(), False
+        self._lock, self._came, self._failing = threading.Lock(), False, 0
         self._failed: list[tuple[Any, Reply]] = []
 
     def drafts(self, context: Context, n: int) -> list[Draft]:
         """`n` samples from `context.sample` on, mended where they must and can be.
 
         Raises:
-            EnvironmentFault: the model cannot be had now, or nothing but failures comes of it; replies
-                that came are kept.
+            EnvironmentFault: the model cannot be had now, or nothing but failures comes of it any more;
+                replies that came are kept.
             BudgetSpent: a request would be sent with nothing left to spend; likewise.
         """
         samples = [replace(context, sample=context.sample + i) for i in range(n)]
-        made = together(
-            lambda sample: self._draft(sample, min(n, PATIENCE)), samples, self.writer.parallel
-        )
+        made = together(self._draft, samples, self.writer.parallel)
+        if self._failed and (not self._came or self._failing >= PATIENCE):
+            raise EnvironmentFault(
+                f"Nothing but failures came of {self.writer.name}, {self._failing} of them: "
+                f"{self._failed[-1][1].problem} Mend that, or let --fallback grammar go on."
+            )
         for request, reply in self._failed:
             self._keep(request, reply)
         return made
 
-    def _draft(self, context: Context, patience: int) -> Draft:
+    def _draft(self, context: Context) -> Draft:
         replies: list[Reply] = []
         problems: tuple[str, ...] = ()
         for turn in range(self.repairs + 1):
             if replies:
                 mend = Repair(replies[-1].text, problems, turn)
                 context = replace(context, repair=mend)
-            replies.append(self._ask(context, patience))
+            replies.append(self._ask(context))
             problems = self._problems(replies[-1])
             if not problems or replies[-1].failed:
                 break
@@ -121,29 +124,20 @@ class Asker:
             return (reply.problem or "The reply holds no reward.",)
         return tuple(self.check(reply.program))
 
-    def _ask(self, context: Context, patience: int) -> Reply:
+    def _ask(self, context: Context) -> Reply:
         request = [self.writer.name, digest(context)]
         kept = self.ledger.kept("reply", request)
         if kept is None:
             self.budget.check(self.ledger)
             reply = self.writer.write(context, 1)[0]
-            if reply.failed:
-                return self._noted(request, reply, patience)
+            with self._lock:
+                self._failing = self._failing + 1 if reply.failed else 0
+                if reply.failed:
+                    self._failed.append((request, reply))
+                    return reply
             kept = self._keep(request, reply)
         self._came = True
         return replace(reply_from(kept.body), seconds=kept.cost.get("seconds", 0.0))
-
-    def _noted(self, request: Any, reply: Reply, patience: int) -> Reply:
-        """The reply that failed, unless so many have and none came."""
-        with self._lock:
-            self._failed.append((request, reply))
-            failed = len(self._failed)
-        if failed >= patience and not self._came:
-            raise EnvironmentFault(
-                f"Nothing but failures came of {self.writer.name}, {failed} of them: {reply.problem} Mend "
-                "that, or let --fallback grammar go on."
-            )
-        return reply
 
     def _keep(self, request: Any, reply: Reply) -> Kept:
         cost = {

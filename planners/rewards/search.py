@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from embodied.errors import EnvironmentFault
+from embodied.errors import EnvironmentFault, UsageError
 from planners.rewards.asking import Asker, Budget, Check, Draft
 from planners.rewards.estimate import Trial, estimate
 from planners.rewards.funnel import Bank, FunnelCfg, halving, rank, screen
@@ -267,6 +267,8 @@ class Search:
         if self.prefer is None or best is None:
             return
         program = self.prefer[1](best.program)
+        if program == best.program:
+            return
         problems = self.check(program)
         if problems:
             self.say(f"the preferred weights cannot be trained with: {problems[0]}")
@@ -321,12 +323,15 @@ class Search:
             trials=self._trials(),
         )
         switched = self.ledger.kept("writer", "switched")
-        fallen = switched is not None and number >= switched.body["round"]
-        writer = self.fallback if fallen and self.fallback else self.writer
+        writer = self.writer
+        if switched is not None and number >= switched.body["round"]:
+            if self.fallback is None:
+                raise UsageError("This search fell back once; it goes on with --fallback alone.")
+            writer = self.fallback
         try:
             return self._asker(writer).drafts(context, self.cfg.samples)
         except EnvironmentFault as fault:
-            if self.fallback is None or writer is self.fallback:
+            if self.fallback is None or writer is not self.writer:
                 raise
             self.say(f"{fault} Going on with {self.fallback.name}, as told.")
             self.ledger.keep("writer", "switched", {"round": number, "why": str(fault)}, {})

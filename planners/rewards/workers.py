@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
 
@@ -36,8 +36,10 @@ def local(train: Train, workers: int) -> Evaluator:
 def _local(train: Train, workers: int, jobs: Sequence[Job]) -> Iterator[Outcome]:
     over = threading.Event()
     with ThreadPoolExecutor(workers) as pool:
-        waiting = {pool.submit(_persistent, train, job, over) for job in jobs}
+        waiting: set[Future[Outcome]] = set()
         try:
+            for job in jobs:
+                waiting.add(pool.submit(_persistent, train, job, over))
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)

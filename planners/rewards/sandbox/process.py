@@ -7,6 +7,7 @@ import os
 import resource
 import selectors
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,8 @@ from planners.rewards.sandbox.limits import Limits, environment
 
 ROOT = Path(planners.__file__).resolve().parents[1]
 PACKAGES = ("embodied", "planners", "policies", "sim_assets")
-WATCH = 0.25  # s between two looks at its memory
+WATCH = 0.25  # s between two looks at its memory and files
+BLOCK = 4096  # bytes that any file takes
 KERNEL = ("Landlock", "seccomp")
 """The walls that need the kernel's help."""
 _LOCK, _RUNNING = threading.Lock(), set[subprocess.Popen[bytes]]()
@@ -127,7 +129,7 @@ def _exchange(
             if _resident(child.pid) > limits.memory:
                 most = limits.memory / (1 << 20)
                 raise SandboxError(f"It used more than {most:,.0f} MiB of memory and was stopped.")
-            if _written(scratch) > limits.scratch:
+            if _writes_more(scratch, child.pid, limits.scratch):
                 most = limits.scratch / (1 << 20)
                 raise SandboxError(f"It wrote more than {most:,.0f} MiB of files and was stopped.")
             if not open_:
@@ -155,14 +157,23 @@ def end_all() -> None:
             _kill(child)
 
 
-def _written(folder: Path) -> int:
-    """Bytes in a folder's files, as far as they stay where they are while being counted."""
-    found = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                found += os.lstat(os.path.join(place, name)).st_size
-    return found
+def _writes_more(folder: Path, pid: int, most: int) -> bool:
+    """Whether a process has more bytes in files than that: in its folder, where an entry counts as a block at
+    least and what cannot be looked into as too much, and in files that are deleted and still open."""
+    found, closed = 0, list[OSError]()
+    for place, folders, names in os.walk(folder, onerror=closed.append):
+        for name in (*folders, *names):
+            try:
+                found += max(BLOCK, os.lstat(os.path.join(place, name)).st_size)
+            except OSError as error:
+                closed.append(error)
+            if found > most:
+                return True
+    for handle in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):
+            told = handle.stat()
+            found += told.st_size if stat.S_ISREG(told.st_mode) and not told.st_nlink else 0
+    return found > most or any(not isinstance(error, FileNotFoundError) for error in closed)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -176,7 +187,8 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def _kill(child: subprocess.Popen[bytes]) -> None:
     """End its process group, which it leads."""
     if child.poll() is None:
-        os.killpg(child.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # another thread has just waited for it
+            os.killpg(child.pid, signal.SIGKILL)
 
 
 def _read(data: bytes, code: int, errors: Any, required: Sequence[str]) -> Answer:

@@ -202,6 +202,8 @@ def test_a_writer_that_fails_ends_the_search_unless_told_to_fall_back(tmp_path):
         tmp_path / "l", writer=Down(), fallback=GrammarWriter(), evaluator=never, say=said.append
     )
     assert again.run().finished and again.ledger.head == head
+    with pytest.raises(UsageError, match="goes on with --fallback alone"):
+        search(tmp_path / "l", writer=Down(), evaluator=never).run()
 
 
 class Mute(GrammarWriter):
@@ -218,9 +220,15 @@ class Mute(GrammarWriter):
 
 def test_a_writer_that_only_fails_is_down_and_is_asked_again_when_it_is_well(tmp_path):
     one, context = Mute(), Context(BRIEF, sample=2)
-    with pytest.raises(EnvironmentFault, match="5 of them: The server failed"):
+    one.parallel = 4
+    with pytest.raises(EnvironmentFault, match="8 of them: The server failed"):
         Asker(one, Ledger(tmp_path / "a"), problems, Budget()).drafts(context, 8)
-    assert one.asked == 5  # no turns to mend what never came
+    assert one.asked == 8  # no turns to mend what never came
+    one.parallel = 1
+    with pytest.raises(
+        EnvironmentFault, match="6 of them: The server failed"
+    ):  # one came, and then none
+        Asker(one, Ledger(tmp_path / "b"), problems, Budget()).drafts(Context(BRIEF), 8)
     one.well = True
     made = Asker(one, Ledger(tmp_path / "a"), problems, Budget()).drafts(context, 8)
     assert all(draft.program for draft in made)
