@@ -383,20 +383,20 @@ def _folder(cfg: EurekaCfg) -> Path:
                 return held
     folder = outputs.new_run_folder("eureka", cfg.task, cfg.out, resume=True)
     held = _bound(outputs.read_config(folder))
-    if held is not None and held != config:
+    if held and held != config:
         changed = next(k for k in [*config, *held] if config.get(k) != held.get(k))
         raise UsageError(
             f"{folder} holds another search: its {changed} is {held.get(changed)}, not "
             f"{config.get(changed)}; give --out another folder."
         )
-    if held is None:
+    if not held:
         outputs.describe_run(folder, config)
     return folder
 
 
-def _bound(config: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What of a run's flags makes it the search that it is."""
-    return config and {key: value for key, value in config.items() if key not in FREE}
+def _bound(config: dict[str, Any] | None) -> dict[str, Any]:
+    """What of a run's flags makes it the search that it is; nothing for a run without flags."""
+    return {key: value for key, value in (config or {}).items() if key not in FREE}
 
 
 def _finished(folder: Path) -> bool:
