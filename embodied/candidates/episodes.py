@@ -12,6 +12,11 @@ from planners.rewards.funnel import Bank
 POINTS = 12  # states kept of an episode: enough to rank it by, small enough for a ledger
 
 
+def finite(values: np.ndarray) -> np.ndarray:
+    """Values of a state view as float32; what a broken simulation left is told as 0."""
+    return np.nan_to_num(values, posinf=0.0, neginf=0.0).astype(np.float32)
+
+
 class Episodes:
     """The first episode of each of so many simulations."""
 
@@ -37,17 +42,13 @@ class Episodes:
         return all(self._ends)
 
     def bank(self) -> Bank:
-        """All of them; states that a broken simulation left are told as 0."""
+        """All of them."""
         rows = [
             [self._views[at] for at in np.linspace(0, steps - 1, POINTS).round().astype(int)]
             for steps in self._ends
         ]
         states = {
-            name: np.nan_to_num(
-                np.stack([[view[name][i] for view in row] for i, row in enumerate(rows)]),
-                posinf=0.0,
-                neginf=0.0,
-            ).astype(np.float32)
+            name: finite(np.stack([[view[name][i] for view in row] for i, row in enumerate(rows)]))
             for name in self._views[0]
         }
         return Bank(states, np.array(self._won))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from embodied.candidates import field, skills
+from embodied.candidates.episodes import finite
 from embodied.candidates.field_views import FIELD
 from embodied.candidates.net import Net
 from embodied.candidates.skill_views import SKILLS
@@ -123,11 +124,8 @@ def _played(
 
 
 def _row(view: Mapping[str, torch.Tensor], row: int) -> dict[str, np.ndarray]:
-    """One simulation's part of a state view; what a broken one left is told as 0."""
-    return {
-        name: np.nan_to_num(value[row].numpy(), posinf=0.0, neginf=0.0).astype(np.float32)
-        for name, value in view.items()
-    }
+    """One simulation's part of a state view."""
+    return {name: finite(value[row].numpy()) for name, value in view.items()}
 
 
 def _setting(task: Any, row: int) -> dict[str, Any]:

@@ -400,7 +400,13 @@ def _bound(config: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _finished(folder: Path) -> bool:
+    return bool(read_summary(folder).get("finished"))
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """What `summarise` told of a run, as its folder keeps it; empty where it does not."""
     try:
-        return bool(json.loads((folder / RESULT).read_text(encoding="utf-8"))["finished"])
-    except (OSError, ValueError, KeyError):
-        return False
+        found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ import tyro
 
 from embodied import cli
 from embodied.errors import EnvironmentFault, UsageError
+from embodied.eureka.command import LEDGER, read_summary
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def reproduce(cfg: ReproduceCfg) -> int:
 def _entries(folder: Path) -> list[dict[str, Any]]:
     from planners.rewards.ledger import Ledger
 
-    path = folder.expanduser() / "ledger.sqlite"
+    path = folder.expanduser() / LEDGER
     if not path.is_file():
         raise UsageError(f"{folder} holds no search; give a run folder of `embodied eureka`.")
     entries = Ledger(path).entries()
@@ -79,13 +79,8 @@ def _entries(folder: Path) -> list[dict[str, Any]]:
 
 def _best(entries: list[dict[str, Any]], folder: Path) -> str:
     """The id of the best: the ledger's word, or that of the report where the search was stopped."""
-    if found := next((e["best"] for e in entries if e["kind"] == "finished"), None):
-        return found
-    try:
-        found = json.loads((folder.expanduser() / "results.json").read_text(encoding="utf-8"))
-        return found["best"] or "best"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "best"
+    told = next((e["best"] for e in entries if e["kind"] == "finished"), None)
+    return told or read_summary(folder.expanduser()).get("best") or "best"
 
 
 def _candidate(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:

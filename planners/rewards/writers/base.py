@@ -55,9 +55,8 @@ class Reply:
     """One answer. text: as it came. program: what was read in it; None if nothing was.
 
     problem: what is wrong with it, or was left out of it. failed: no answer came, so there is nothing
-    to mend. prompt: what was asked, whole. parents: ids
-    that it builds on. note: how it was made. read, written: tokens. calls: requests that it took.
-    seconds: until it came.
+    to mend. prompt: what was asked, whole. parents: ids that it builds on. note: how it was made. read,
+    written: tokens. calls: requests that it took. seconds: until it came.
     """
 
     text: str
