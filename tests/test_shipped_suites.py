@@ -18,7 +18,8 @@ from planners.solver import Solution, solve
 
 FOLDER = files("sim_assets").joinpath("suites")
 MEASURED = (
-    "families", "refuse", "ask", "logic", "long", "disturbed", "amend", "drawer", "heldout"
+    "families", "refuse", "ask", "logic", "long", "disturbed", "amend", "drawer", "heldout",
+    "strangers",
 )  # fmt: skip
 SUITES: dict[str, Suite] = {
     name: load_suite(str(FOLDER.joinpath(f"{name}.yaml"))) for name in MEASURED
@@ -55,7 +56,8 @@ def test_what_can_be_done_has_a_plan_with_room_to_spare(item: SuiteItem):
     assert calls, "no plan, or nothing to do"
     room = math.ceil(1.5 * len(calls) + 2)
     assert room <= item.max_skills <= room + 12 * bool(item.disturb) + 4 * bool(item.amend)
-    if item.family not in CLOSED_DRAWER:
+    inside = "drawer" in item.start.objects.values() or "drawer" in repr(item.goal)
+    if item.family not in CLOSED_DRAWER and not inside:
         without = plan(item, drawer=False).calls
         assert without is not None and len(without) == len(calls)
 

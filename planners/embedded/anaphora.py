@@ -11,7 +11,7 @@ from planners.embedded.agenda import Duty
 from planners.embedded.determiners import Det
 from planners.embedded.reading import LINKS, QUANTS
 from planners.embedded.referents import FITS, Problem, Sense, at_hand
-from planners.embedded.relations import OTHER, number, other_side
+from planners.embedded.relations import ALL_OF, HALF, OTHER, number, other_side
 
 PRONOUN = re.compile(
     r"\b(it|that|this|them|these|those|one|ones|both|thing|things|the other|the rest)\b"
@@ -19,6 +19,12 @@ PRONOUN = re.compile(
 ONE = re.compile(r"\bone\b")
 ANOTHER_ONE = re.compile(
     r"(?<!the )(?<!that )(?<!this )(?<!first )\bone\b(?! of (?:them|these|those))"
+)
+OTHER_NOUN = re.compile(
+    r"\bother (?!ones?\b|two\b|three\b|four\b|half\b|sides?\b|way\b|counter|things?\b)[a-z]+"
+)
+ONE_MORE = re.compile(
+    r"^\W*(?:and |then )?(?:one|another(?: one)?|a second one|one more) (?:on|in|into|to|for|at|by|next to)\b"
 )
 MANY = re.compile(r"\b(them|these|those|both|all|everything|things|the rest)\b")
 
@@ -43,7 +49,7 @@ def points_back(sense: Sense) -> bool:
     guess = sense.guess
     if sense.act not in ("move", "hold", "find", "own"):
         return False
-    if LINKS[int(guess.link.argmax())] != "own":
+    if LINKS[int(guess.link.argmax())] != "own" or ONE_MORE.match(guess.text):
         return True
     return max(guess.members.values(), default=0.0) < FITS and bool(PRONOUN.search(guess.text))
 
@@ -52,6 +58,15 @@ def names_itself(sense: Sense) -> bool:
     """Whether a piece speaks of its things by name: no word in it stands for others."""
     words = PRONOUN.search(sense.guess.text)
     return words is None and max(sense.guess.members.values(), default=0.0) >= FITS
+
+
+def another_kind(sense: Sense, groups: Sequence[Group], first: Facts) -> set[str]:
+    """ "Not the pepsi, the other can": what fits the words and is of no kind spoken of last."""
+    if not groups or not OTHER_NOUN.search(sense.guess.text):
+        return set()
+    fits = {name for name, p in sense.guess.members.items() if p >= FITS}
+    spoken = {kind(o) for o, _ in groups[-1].choices}
+    return {o for o in first.instances if kind(o) in fits - spoken}
 
 
 def _rest(groups: Sequence[Group]) -> Group:
@@ -91,10 +106,17 @@ def linked(
             return [], Problem("absent", group.act)
         if group.duty is None and _thrown_away(group, sense, first):
             return [], Problem("gone", kind(group.choices[0][0]))
-    out = [_again(group, sense, first) for group in back]
+    out = [duty for group in back for duty in _spread(_again(group, sense, first))]
     if len(out) == 1:
         back[0].duty = count
     return out, None
+
+
+def _spread(duty: Duty) -> list[Duty]:
+    """ "Put one of them on each counter": a duty for each."""
+    if duty.where != "all" or len(duty.targets) < 2:
+        return [duty]
+    return [replace(duty, targets=(target,), det="any") for target in duty.targets]
 
 
 def _spoken_of(sense: Sense, groups: Sequence[Group]) -> list[Group]:
@@ -121,8 +143,12 @@ def _again(group: Group, sense: Sense, first: Facts) -> Duty:
         need = QUANTS.index(said) + 1  # "bin two of them"
     elif other and group.duty is None:
         need = 1
+    elif ALL_OF.search(text) or HALF.search(text):
+        need = max(1, len(group.choices) // (2 if HALF.search(text) else 1))
     here = {first.at.get(o) for o, _ in group.choices}
     goal = other_side(text, here.pop() if len(here) == 1 else None) or sense.targets
     duty = Duty(sense.act, group.choices, need, goal, group.duty, other)
-    free = group.duty is None and group.act == "none" and group.det in ("a", "any")
+    free = group.duty is None and group.act == "none"
+    free = free and (group.det in ("a", "any") or sense.guess.det == "any")  # "one of those"
+    free = free or bool(ALL_OF.search(text) or HALF.search(text))
     return replace(duty, det="any" if free else "the", where=sense.guess.where, said=text)

@@ -23,6 +23,7 @@ from embodied.world.facts import Facts, kind
 from planners.embedded.agenda import BACK, Duty
 from planners.embedded.anaphora import PRONOUN
 from planners.embedded.ground import Hypothesis
+from planners.embedded.relations import THERE
 from planners.model import Question
 
 CLOSE = 0.3  # of the best choice's weight: what fits less well is not what the words leave open
@@ -130,6 +131,8 @@ def open_places(duty: Duty) -> list[tuple[str, float]]:
     if duty.where != "the" or duty.kind not in ("move", "go") or ONE_OF.search(duty.said):
         return []
     named = sorted(((p, w) for p, w in duty.targets if p != BACK), key=lambda t: -t[1])
+    if len(named) > 1 and THERE.search(duty.said):  # and nothing says where that is
+        return named
     sort = named[0][0].split()[-1] if named else ""
     if sort == "counter" and not COUNTER.search(duty.said):
         return []

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from planners.embedded.starts import DONE
 from planners.embedded.text import spans_of
 
 Det = Literal["the", "a", "any", "all"]
@@ -26,13 +27,18 @@ FIRST = re.compile(rf"\b(?:{_DET})\b")
 ASIDE = re.compile(
     r"\b(?:(?:make|be|making) sure that|see to it that|ensure that|so that|that(?:'s| is| are)|"
     r"on (?:my|your|the) way|in (?:my|your) (?:hands?|gripper|direction)|at (?:the|this) moment|"
-    r"a favou?r|a (?:second|moment|minute|hand)|i'd like that|the user|this way|all the way|at all)\b"
+    r"a favou?r|a (?:second|moment|minute|hand)|i'd like that|the user|this way|all the way|at all|"
+    r"(?:my|our|his|her|their) (?:throat|mouth|stomach|tummy|belly|blood sugar|energy|eyes))\b"
 )
 SURFACE = (
     r"(?:counters?|countertops?|counter tops?|worktops?|work ?surfaces?|surfaces?|bench(?:es)?|"
     r"places?|spots?|sides?|corners?|tables?)"
 )
 WHERE = re.compile(rf"\b(?:{_DET}) (?:(?:of the|of our|free|kitchen|other) )*{SURFACE}\b")
+_WORD = rf"(?!(?:{re.sub(r'[?]P<[a-z]+>', '?:', _DET)})\b)[a-z']+"
+CLASS = re.compile(  # a thing by what it is for, which may stand behind another noun
+    rf"\b(?:{_DET})(?: {_WORD}){{0,3}}? (?:drinks?|beverages?|sodas?|snacks?|treats?|fruits?|thing|bites?)\b"
+)
 ARTICLE = re.compile(r"\b(?:the|a|an|our|my|your|this|that|one of the|either) (?:[a-z]+ )?$")
 
 
@@ -47,11 +53,13 @@ def of_things(piece: str, places: Sequence[str]) -> Det:
     Args:
         places: every name of every place.
     """
-    text = ASIDE.sub(" ", piece)
+    text = ASIDE.sub(" ", DONE.sub(" ", piece))
     for start, end in sorted(spans_of(text, places), reverse=True):
         head = ARTICLE.sub("", text[:start])
         text = head + " " * 2 + text[end:]
-    return _first(FIRST.search(WHERE.sub(" ", text)))
+    text = WHERE.sub(" ", text)
+    found = _first(FIRST.search(text))
+    return _first(CLASS.search(text) or FIRST.search(text)) if found == "the" else found
 
 
 def of_place(piece: str) -> Det:

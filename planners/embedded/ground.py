@@ -12,11 +12,19 @@ from embodied.tasks import own
 from embodied.tasks.labels import DRAWER
 from embodied.world.facts import SURFACES, Facts, kind
 from planners.embedded.agenda import BACK, Duty
-from planners.embedded.anaphora import Group, linked, names_itself, points_back
+from planners.embedded.anaphora import ONE, Group, another_kind, linked, names_itself, points_back
 from planners.embedded.interpret import Guess
+from planners.embedded.leaning import for_each, narrowed, strange, with_place_spoken_of
 from planners.embedded.reading import ACTS, QUANTS
 from planners.embedded.referents import Problem, Scene, Sense, apart, things
-from planners.embedded.relations import fallbacks, other_side
+from planners.embedded.relations import (
+    ONE_ON_EACH,
+    OTHER,
+    THE_ONE,
+    fallbacks,
+    other_side,
+)
+from planners.embedded.starts import REQUEST
 
 PER_PIECE, BEAM = 5, 12
 SURE = 0.7  # from which what is merely mentioned is taken for named
@@ -104,14 +112,18 @@ def _build(weight: float, picked: Sequence[Sense], scene: Scene) -> Hypothesis:
     problem: Problem | None = None
     aside: Problem | None = None  # stands in the way only if nothing else is asked for
     instead = fallbacks(s.guess.text for s in picked)
+    picked = for_each(picked)
     for i, sense in enumerate(picked):
         if instead[i]:
             if not _blocked(problem):
                 continue
             problem = None
+        if narrower := narrowed(i, picked, duties, scene):
+            duties[-1] = narrower
+            continue
         fresh, trouble = _duties(i, sense, picked, scene, groups, len(duties))
         duties += [(sense.guess.order, replace(d, skill=sense.guess.own)) for d in fresh]
-        if trouble is not None and _idle(trouble, sense):
+        if trouble is not None and (_idle(trouble, sense) or _spoken_for(trouble, i, picked)):
             aside = aside or trouble
         else:
             problem = problem or trouble
@@ -141,13 +153,21 @@ def _idle(trouble: Problem, sense: Sense) -> bool:
     return trouble.what in ("nothing", "referent") or (trouble.what == "unknown" and talk > 0.12)
 
 
+def _spoken_for(trouble: Problem, i: int, picked: Sequence[Sense]) -> bool:
+    """Whether what a need would take is not there, and the request behind it asks for something."""
+    text = picked[i].guess.text
+    later = any(REQUEST.match(s.guess.text) and s.act == "move" for s in picked[i + 1 :])
+    need = picked[i].guess.det == "a" and not REQUEST.search(text)
+    return trouble.what in ("absent", "unknown") and need and later
+
+
 def _duties(
     i: int, sense: Sense, picked: Sequence[Sense], scene: Scene, groups: list[Group], count: int
 ) -> tuple[list[Duty], Problem | None]:
     """What one piece asks for, and what stands in its way; what it speaks of joins the groups."""
     if sense.act == "swap":
         return _swapped(i, picked, scene)
-    sense = _with_place(_set_down(sense), scene)
+    sense = with_place_spoken_of(i, _with_place(_set_down(sense), scene), picked)
     if sense.act in ("cannot", "open", "close", "release") or _thingless(sense):
         return _about_nothing(sense, scene)
     if sense.act in ("move", "go"):
@@ -157,7 +177,14 @@ def _duties(
         sense = replace(sense, targets=targets)
     if sense.act == "go":
         return _driven(sense, scene.first), None
-    if points_back(sense) and (groups or not names_itself(sense)):
+    another = another_kind(sense, groups, scene.first)
+    if points_back(sense) and (groups or not names_itself(sense)) and not another:
+        before = picked[i - 1] if i else None
+        if before is not None and not groups and before.act in ("open", "close"):
+            return [], None  # "the drawer is open again, can you get that"
+        one = bool(ONE.search(sense.guess.text))
+        if before is not None and not groups and strange(before, one):
+            return [], Problem("unknown", before.guess.text)
         return linked(sense, groups, scene.first, count)
     if sense.act == "none":
         groups += _mentioned(sense, scene)
@@ -166,6 +193,11 @@ def _duties(
     led = any(points_back(s) and s.act in ("move", "hold") for s in follow)
     silent = sense.act in ("hold", "find") and led
     choices, need, trouble = things(sense, scene)
+    if groups and THE_ONE.search(sense.guess.text):  # "two cans. the one that isn't red"
+        spoken_of = {o for o, _ in groups[-1].choices}
+        choices = tuple(c for c in choices if c[0] in spoken_of) or choices
+    if groups and OTHER.search(sense.guess.text):  # "not the pepsi, the other can"
+        choices = tuple(c for c in choices if c[0] in another) or choices
     groups.append(Group(choices, need, None if silent or trouble else count, sense.act))
     if trouble or silent:
         return [], trouble
@@ -223,6 +255,7 @@ def _handled(
     )
     duty = replace(duty, distinct=apart(sense))
     if guess.where == "all" and len(targets) > 1:
+        duty = replace(duty, need=1, det="any") if ONE_ON_EACH.search(guess.text) else duty
         return [replace(duty, targets=(target,)) for target in targets]
     return [duty]
 

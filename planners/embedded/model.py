@@ -22,6 +22,7 @@ from embodied.world.facts import Facts, kind
 from planners.embedded import asking
 from planners.embedded.agenda import Option, locate, options
 from planners.embedded.asking import meanings
+from planners.embedded.conditions import decided
 from planners.embedded.conformal import FILE, TARGET_SUCCESS, threshold
 from planners.embedded.data import place_entries
 from planners.embedded.encoder import Encoder
@@ -159,8 +160,11 @@ class EmbeddedModel:
             drawer: whether it can be opened and closed.
             own: names of the skills of your own that are offered.
         """
+        said = decided(instruction, first, self.interpreter)
+        if not said:
+            return [Hypothesis((), 1.0)]  # what was asked on a condition, and that does not hold
         places = {item.name: item.names for item in self.interpreter.places}
-        guesses = asks(self.guesses(instruction), own, places) if own else self.guesses(instruction)
+        guesses = asks(self.guesses(said), own, places) if own else self.guesses(said)
         return hypotheses(guesses, first, drawer, self.calibration.whole)
 
     def guesses(self, instruction: str) -> tuple[Guess, ...]:

@@ -17,6 +17,7 @@ from planners.embedded.relations import (
     DISTINCT,
     HALF,
     IN_REACH,
+    NOT_AT,
     ONE_OF_EACH,
     THAT_THING,
     spares_one,
@@ -84,8 +85,14 @@ def things(sense: Sense, scene: Scene) -> tuple[tuple[tuple[str, float], ...], i
     found, trouble = _reachable(found, sense, scene)
     if trouble:
         return (), 1, trouble
-    sources = {p for p, role in guess.roles.items() if role[2] > max(0.3, role[1])} | sense.near
-    placed = {o: p for o, p in found.items() if first.at.get(o) in sources}
+    told = (
+        sense.act == "none"
+    )  # "there are two cans on the table": where they are, not where they go
+    sources = {
+        p for p, r in guess.roles.items() if r[2] > max(0.3, r[1]) or (told and r[1] > FITS)
+    } | sense.near
+    but = bool(NOT_AT.search(guess.text))
+    placed = {o: p for o, p in found.items() if (first.at.get(o) in sources) != but}
     found = placed or found
     found = _pointed_at(found, guess, first)
     choices = tuple(sorted(((o, p * p) for o, p in found.items()), key=lambda x: -x[1]))

@@ -37,13 +37,24 @@ _THING = r"(?:thing|object|item|stuff)\b"
 THAT_THING = re.compile(
     rf"\b(?:(?:that|this) {_THING}|the {_THING}(?! (?:on|in|at|from|over|by|next|near)))"
 )
-HALF = re.compile(r"\bhalf (?:of )?(?:the|my|our|all|these|those)\b")
+HALF = re.compile(r"\bhalf (?:of )?(?:the|my|our|all|these|those|them|it)\b")
+ALL_OF = re.compile(r"\b(?:all|every one|each) of (?:it|them|that|this|these|those)\b")
+SAME_KIND = re.compile(
+    r"^\W*(?:but |and |just )?(?:not (?:two|both|all) (?:of (?:the|one) (?:same|kind)|alike|the same)"
+    r"|(?:no two|none) (?:of them )?(?:alike|the same|of the same)|(?:two )?different (?:ones|kinds))\b"
+)
 OTHERWISE = re.compile(
     r"(?:otherwise|or else|if not|failing that|in case there (?:is|are) (?:none|no)\b[^,]*|"
+    r"if [^,]*\b(?:run out|(?:is|are|we're|you're|they're|it's) (?:all )?(?:out of|gone|finished|missing))\b"
+    r"[^,]*|"
     r"if (?:there|we|you|that|it)(?:'s| is| are)? ?(?:isn't|aren't|don't|none|not|no|can't|won't)\b"
     r"[^,]*|if none\b[^,]*)"
 )
 
+POLITE = re.compile(
+    r"\W*if (?:it|that|you)(?:'s| is|'re| are)?(?: not|n't| do not| don't| no|n't)? ?"
+    r"(?:mind|too much|asking|busy|(?:a |any |much |no )?(?:bother|problem|trouble|hassle))\b"
+)
 NUMBER = re.compile(  # not "of the two bottles I want the clear one", not "the two counters"
     r"(?<!of the )\b(two|three|four|five|six|[2-6])\b(?! (?:(?:kitchen )?(?:counters|worktops)|or|"
     r"hours?|minutes?|seconds?|days?|weeks?|years?|times?|am|pm|o'clock|friends?|guests?|people|kids|"
@@ -54,6 +65,54 @@ OTHER_SIDE = re.compile(rf"\bother {SIDE}")
 OTHER = re.compile(rf"\b(?:other(?! {SIDE})|another|second|rest|remaining)\b")
 OPPOSITE = {"close counter": "far counter", "far counter": "close counter"}
 DIGITS = {"2": "two", "3": "three", "4": "four", "5": "five", "6": "six"}
+
+
+_N = r"(two|three|four|five|six|[2-6])"
+PEOPLE = re.compile(
+    rf"\b{_N} of us\b|\bwe(?:'re| are) {_N}\b|\b(?:for|there are|there's|have|with) (?:the |my |our )?{_N} "
+    r"(?:people|persons|guests|friends|kids|children|visitors|colleagues)\b"
+)
+EACH = re.compile(
+    r"\b(?:each(?! (?:counter|place|table|side|kind|of the))|apiece|per (?:person|head)|everyone|everybody|"
+    r"all of us)\b"
+)
+ONE_ON_EACH = re.compile(r"\bone (?:on|in|at|to|for) (?:each|every|both)\b")
+NARROWER = re.compile(  # says more of what the piece before asked for
+    r"^\W*(?:but |and |so )?(?:(?:preferably|ideally|if possible|best of all)\b"
+    r"|only\b(?! (?:once|after|when|if|then|because)\b)"
+    r"|the (?:very )?(?:\w+est|most \w+)(?: one)?\b"
+    r"|(?:the|a|an|some|any)(?: [a-z]+){0,2} (?:one|sort|kind|type|variety)\b"
+    r"|(?:just )?one (?:that|which|with|without|who)\b)"
+)
+ONLY = re.compile(r"^\W*(?:but |and |so )?only\b(?! (?:once|after|when|if|then|because)\b)")
+LOCATED = re.compile(  # where things are that were just asked for
+    r"^\W*(?:it's|it is|they're|they are|that's|it was|you'll find (?:it|them)|(?:it|they) should be lying)"
+    r"(?: (?:right|over|just|still|probably|somewhere|already|lying|sitting|standing))* "
+    r"(?:on|in|at|by|next to|near|over)\b"
+)
+NOT_THAT = re.compile(r"^\W*(?:but |and |only |just )*not (?:the|that|those) ones?\b")
+NOT_AT = re.compile(
+    r"\bnot (?:the|that|those) ones?(?: (?:that(?:'s| is| are)|which (?:is|are)|lying|over))? "
+    r"(?:on|in|at|by|from)\b"
+)
+THE_ONE = re.compile(r"\bthe (?:other )?ones? (?:that|which|with|without|on|in|at|from)\b")
+SPOILT = re.compile(r"\b(?:empty|rotten|mou?ldy|stale|gone off|expired|rubbish|garbage|used up)\b")
+BELONGS = re.compile(r"\bwhere (?:it|they|that|this) belongs?\b")
+IN_THERE = re.compile(
+    r"\b(?:whatever|what|everything|anything|all|the stuff|things?)(?:'s| is| are| that's| that is|"
+    r" you find)?(?: already| lying| left)? (?:in|inside|on) (?:there|it)\b"
+)
+THERE = re.compile(
+    r"\bwhere (?:i|we|you|it|they)\b[^,.;]*\b(?:yesterday|last|the other day|this morning)\b"
+    r"|(?<!in )(?<!from )\bthere\b(?!'s| is| are| was| were)"
+)
+
+
+def people(texts: Iterable[str]) -> str | None:
+    """How many people are spoken of in so many words."""
+    found = PEOPLE.search(" ".join(texts))
+    said = next((n for n in found.groups() if n), None) if found else None
+    return DIGITS.get(said, said) if said else None
 
 
 def number(piece: str) -> str | None:
@@ -88,6 +147,10 @@ def fallbacks(texts: Iterable[str]) -> list[bool]:
     """
     found, tail = [], ""
     for text in texts:
+        if POLITE.match(text):
+            found.append(False)
+            tail = ""
+            continue
         opening = re.match(rf"\W*(?:(?:and|but|or) )?{OTHERWISE.pattern}", text)
         ends = re.search(rf"\b{OTHERWISE.pattern}\W*(?:just )?$", tail)
         found.append(bool(opening or ends))

@@ -21,10 +21,15 @@ from planners.embedded.interpret import Interpreter
 from planners.embedded.reading import ACTS
 from planners.embedded.referents import Problem
 from planners.embedded.revise import heart, revise
+from planners.embedded.starts import REQUEST
 from planners.embedded.text import normalise, spans_of
 from planners.model import Prompt, Turn
 
 HERE = re.compile(r"\b(?:me|us|here)\b")
+CORRECTION = (  # what takes back the place that was just said
+    r"(?:(?:oh|sorry|hmm|erm?|uh|oops),? )*(?:(?:actually|no|(?:no )?wait(?=[,.!]| no)|hold on|i mean|"
+    r"i meant|or rather|rather|scratch that|make (?:it|that)|correction)\b[,.:!]* )+"
+)
 ABOUT = ("none", "move", "hold", "find")  # acts that may name things
 SURE = 0.7
 Read = Callable[[str, Facts], list[Hypothesis]]
@@ -51,7 +56,8 @@ def understand(
         trail: the first state and the state after each success.
         read: the readings of a sentence in a state.
     """
-    known = Understanding(read(prompt.instruction, trail[0]))
+    main, places = _elsewhere(prompt.instruction, interpreter)
+    known = Understanding([_placed(h, places) for h in read(main, trail[0])])
     said = prompt.instruction
     for turn in prompt.turns:
         wins = sum(step.succeeded for step in prompt.history[: turn.after])
@@ -68,6 +74,33 @@ def understand(
             ]
             known = Understanding(found, wins)
     return known
+
+
+def _elsewhere(instruction: str, interpreter: Interpreter) -> tuple[str, frozenset[str]]:
+    """The instruction, and the places that its last words correct it to: "... no, make that the drawer"."""
+    text = normalise(instruction).strip()
+    found = re.search(rf"\s*[,.;!?-]+\s*{CORRECTION}(?P<tail>[^.;!?]+)[.!?]*$", text)
+    if not found or not found.start():
+        return instruction, frozenset()
+    tail = found["tail"]
+    places = _places(tail, interpreter)
+    bare = len(tail.split()) <= 6 and not any(
+        spans_of(tail, item.names) for item in interpreter.kinds
+    )
+    if not places or not bare or REQUEST.search(tail):
+        return instruction, frozenset()
+    return text[: found.start()], places
+
+
+def _placed(h: Hypothesis, places: frozenset[str]) -> Hypothesis:
+    """The reading with its last move or drive to one of the places."""
+    last = next(
+        (i for i in reversed(range(len(h.duties))) if h.duties[i].kind in ("move", "go")), None
+    )
+    if not places or last is None:
+        return h
+    moved = replace(h.duties[last], targets=tuple((p, 1.0) for p in sorted(places)))
+    return replace(h, duties=(*h.duties[:last], moved, *h.duties[last + 1 :]))
 
 
 def _places(said: str, interpreter: Interpreter) -> frozenset[str]:

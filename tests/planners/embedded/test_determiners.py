@@ -22,6 +22,9 @@ PLACES = ("table", "close counter", "far counter", "trash", "bin", "user", "me",
         ("from the table, bring the two cans", "the"),
         ("make sure that a soda is on the table", "a"),
         ("throw it away", "the"),
+        ("my lunch is missing a drink", "a"),
+        ("my throat is dry", "a"),
+        ("all that is done bring the tea", "the"),
     ],
 )
 def test_of_things(said: str, det: str) -> None:

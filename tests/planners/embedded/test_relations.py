@@ -2,7 +2,7 @@
 
 import pytest
 
-from planners.embedded.relations import beside, fallbacks, number, other_side, spares_one
+from planners.embedded.relations import beside, fallbacks, number, other_side, people, spares_one
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,12 @@ def test_fallbacks() -> None:
     assert fallbacks(["bring a coke, otherwise ", "a tea"]) == [False, True]
     assert fallbacks(["a coke, ", "if there is none, ", "a tea"]) == [False, True, True]
     assert fallbacks(["if there is a coke, ", "bring it"]) == [False, False]
+    assert fallbacks(["a coke, ", "or if they are all gone, a tea"]) == [False, True]
+
+
+def test_people() -> None:
+    assert people(["there are three of us"]) == "three" == people(["we have 3 guests"])
+    assert people(["bring three apples"]) is None
 
 
 def test_spares_one() -> None:

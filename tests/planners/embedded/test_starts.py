@@ -2,7 +2,13 @@
 
 import pytest
 
-from planners.embedded.interpret import listed_starts, order_of, verbal_starts
+from planners.embedded.starts import (
+    listed_starts,
+    order_of,
+    run_on_starts,
+    sentence_starts,
+    verbal_starts,
+)
 
 NAMES = ["apple", "orange", "coke", "tea"]
 
@@ -36,6 +42,33 @@ def test_an_imperative_after_and_is_a_piece(text: str, starts: list[str]) -> Non
 
 
 @pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        ("get me the tea. after that, throw the coke away", ["throw the coke away"]),
+        ("the coke to the table, then please bin the tea", ["please bin the tea"]),
+        ("robot, bring me the tea", []),
+        ("the table is dirty! could you bring a sponge", ["could you bring a sponge"]),
+        ("the coke, bring it", []),
+        ("bring the coke, not the tea", []),
+    ],
+)
+def test_a_request_behind_a_stop_is_a_piece(text: str, starts: list[str]) -> None:
+    assert [text[i:] for i in sentence_starts(text)] == starts
+
+
+@pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        ("there is a coke on the table could you bring it here", ["could you bring it here"]),
+        ("what on the table can you bring me", []),
+        ("robot could you bring me the tea", []),
+    ],
+)
+def test_a_request_may_follow_without_a_mark(text: str, starts: list[str]) -> None:
+    assert [text[i:] for i in run_on_starts(text)] == starts
+
+
+@pytest.mark.parametrize(
     ("pieces", "first"),
     [
         (["put the tea here, but ", "only once ", "the coke is in the bin"], 2),
@@ -43,6 +76,7 @@ def test_an_imperative_after_and_is_a_piece(text: str, starts: list[str]) -> Non
         (["bring the tea, but ", "first bin the coke"], 1),
         (["the tea goes to me last, ", "the coke in the bin"], 1),
         (["bring the tea, ", "then bin the coke"], 0),
+        (["bin the coke, and once ", "that's done bring the tea"], 0),
     ],
 )
 def test_what_is_done_first(pieces: list[str], first: int) -> None:

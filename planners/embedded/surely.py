@@ -1,0 +1,130 @@
+"""What the words of a piece surely say, over what the network reads of them: act, number, place.
+
+Rules for what is exact where it applies and too rare in training sentences to be learned well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from planners.embedded.reading import ACTS, QUANTS
+from planners.embedded.relations import number
+
+ORIGIN = re.compile(r"\b(?:from|off|out of|away|back|bin|trash|garbage|rubbish|me|us|here)\b")
+LIMIT = re.compile(
+    r"^\W*(?:and |but |so )?(?:nothing (?:too )?(?!(?:else|but|from|on|in|at|to|more|is|for)\b)(?=[a-z])"
+    r"|(?P<no>no) (?!more|less|longer|need|problem|hurry|rush|wait|worries|doubt|one|way|idea|matter)"
+    r"(?=[a-z]+(?:(?: or|,| and) [a-z]+)?\W*$))"
+)
+KEEPS = re.compile(
+    r"\b(?:hang|hold) on ?to (?:it|that|them)\b|\bkeep (?:hold of )?(?:it|that|them)\W*$"
+)
+TAKES = re.compile(r"^\W*i(?:'ll| will|'d) (?:take|have)\b")
+ROUND = re.compile(
+    r"^\W*(?:please |can you |could you )*(?:do|make) (?:a|the|your) (?:rounds?|tour|lap)\b"
+)
+STAYS = re.compile(
+    r"\blet [^,.;]* (?:stay|be)\b|\bleave [^,.;]* (?:alone|where (?:it|they)(?:'s| is| are|'re))\b"
+)
+HURLS = re.compile(
+    r"\b(?:throw|chuck|toss|fling|hurl|lob)\b(?![^,.;]*\baway\b)[^,.;]* at "
+    r"(?:my|your|his|her|him|them|me|us|some(?:body|one)|any(?:body|one)|"
+    r"the (?:wall|window|floor|dog|cat|kids?))\b"
+)
+OVER_THERE = re.compile(r"\b(?:put|place|set|leave|move|take)\b[^,.;]*\bover there\b")
+MYSELF = re.compile(r"^\W*i(?:'ll| will| can|'m going to| am going to)\b.*\bmyself\b")
+WAITS = re.compile(r"\b(?:wait|stay|stand|remain|hang around)\b[^,.;]*\bwith (?:it|that|them)\b")
+LEFT_OPEN = re.compile(
+    r"\bleft (?:the|that|my|our) (?:\w+ )?drawer (?:wide |half )?open\b(?! for)"
+    r"|\bdrawer(?:'s| is)(?: (?:still|wide|always|again|standing))+ open\b"
+)
+
+
+INDIFFERENT = re.compile(
+    r"^\W*(?:either|any|whichever|which one|(?:it )?doesn't matter|no matter|i don't (?:mind|care))\b"
+    r"[^,.;]*\b(?:do|fine|ok|okay|good|works?|matter|mind|care|which|up to you)\b"
+)
+HANDS_OFF = re.compile(
+    r"\bhands off\b|\bbelongs? to (?!me\b|us\b|the\b|that\b|a\b)[a-z]+"
+    r"|^\W*(?:(?:and|but|please|just) )*(?:don't|do not|never) (?:touch|open|close|bother|even)\b"
+)
+LEFT = re.compile(
+    r"^\W*(?:just )?leave (?:the|my) [a-z0-9]+(?: (?:can|bottle|chips|bar))?"
+    r"\W*(?:and|but)?\W*$"
+)
+TELLS = re.compile(r"\b(?:is|are|was|were|looks?|seems?|has|i|we)\b")
+YOU = re.compile(r"\b(?:can|could|would|will|do|did|if|are|thank|have) you\b")
+CARRIES = re.compile(
+    r"\b(?:stick|pop|park|plonk|leave|drop|put|putting|place|placing|set|setting|lay|laying|move|moving|take|taking|"
+    r"bring|bringing|carry|carrying|shift|shifting|slide|sliding)\b"
+)
+LIES = re.compile(
+    r"\b(?:that(?:'s| is| are)|which (?:is|are)|lying|standing|sitting) (?:on|in|at|by) (?:the |my |our )?$"
+)
+GIVES = re.compile(r"\b(?:bring|get|fetch|hand|give|pass)\b")
+SURELY = (
+    ("cannot", HURLS), ("none", LIMIT), ("none", MYSELF), ("none", ROUND), ("none", STAYS),
+    ("none", INDIFFERENT), ("none", HANDS_OFF), ("none", LEFT), ("go", WAITS), ("close", LEFT_OPEN),
+    ("hold", KEEPS), ("move", TAKES), ("move", OVER_THERE),
+)  # fmt: skip
+
+
+def acted(piece: str, act: np.ndarray, carries: bool = False) -> np.ndarray:
+    """What is to be done as the words say it, where they are of a few surely known kinds; else as read.
+
+    Args:
+        carries: whether it names a thing and a place that it could go to.
+    """
+    cannot = ACTS[int(act.argmax())] == "cannot" and act.max() < 0.9
+    if carries and cannot and CARRIES.search(piece):
+        return 0.9 * np.array([float(name == "move") for name in ACTS]) + 0.1 * act
+    said = next((act for act, rule in SURELY if rule.search(piece)), "")
+    if not said or re.match(r"\W*(?:if|when|since|because)\b", piece):
+        return act
+    return 0.9 * np.array([float(name == said) for name in ACTS]) + 0.1 * act
+
+
+PLURAL = re.compile(  # "cans in the bin": those that there are
+    r"^\W*(?:(?:and|then|also|all) )*(?:cans|bottles|drinks|sodas|snacks|bags|beverages)\b(?! of)"
+)
+
+
+def counted(piece: str, quant: np.ndarray) -> np.ndarray:
+    """The quantity as a number word says it, where there is just one; else as it was read."""
+    said = "all" if PLURAL.match(piece) else number(piece)
+    if said is None:
+        return quant
+    sure = np.array([float(name == said) for name in QUANTS])
+    return 0.9 * sure + 0.1 * quant
+
+
+def placed(
+    piece: str, roles: dict[str, np.ndarray], spans: Mapping[str, Sequence[tuple[int, int]]]
+) -> dict[str, np.ndarray]:
+    """The roles of places as read, but for what is a target by no word of the piece.
+
+    Beside one that is named it is none; and where no word says that something comes from a place, that is
+    the better target: "cans in the bin, |fruit by the sink". "The can that is on the table" comes from there.
+
+    Args:
+        spans: by place, where it is named.
+    """
+    named = {name for name, found in spans.items() if found}
+    lying = {n for n in named if all(LIES.search(piece[:start]) for start, _ in spans[n])}
+    if lying and GIVES.search(piece) and all(float(roles[n][1]) > 0.5 for n in lying):
+        roles = roles | dict.fromkeys(lying, np.array([0.0, 0.0, 1.0]))
+        roles = roles | {"user": np.array([0.0, 1.0, 0.0])}
+    goals = {name for name, role in roles.items() if role[1] > 0.4}
+    if goals & named and goals - named <= {"user"} and not ORIGIN.search(piece):
+        roles = roles | {name: np.array([1.0, 0.0, 0.0]) for name in goals - named}
+    if ORIGIN.search(piece) or TELLS.search(piece):
+        return roles
+    best = max(roles, key=lambda name: float(roles[name][1]))
+    said = [name for name, role in roles.items() if role[2] > (0.4 if name in named else 0.7)]
+    if not said or float(roles[best][1]) > (0.4 if best in said else 0.9):
+        return roles
+    read = {name: np.array([0.0, 1.0, 0.0]) for name in said}
+    return roles | {best: np.array([1.0, 0.0, 0.0])} | read
