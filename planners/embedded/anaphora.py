@@ -20,9 +20,7 @@ ONE = re.compile(r"\bone\b")
 ANOTHER_ONE = re.compile(
     r"(?<!the )(?<!that )(?<!this )(?<!first )\bone\b(?! of (?:them|these|those))"
 )
-OTHER_NOUN = re.compile(
-    r"\bother (?!ones?\b|two\b|three\b|four\b|half\b|sides?\b|way\b|counter|things?\b)[a-z]+"
-)
+OTHER_NOUN = re.compile(r"\bother (?:can|bottle|drink|beverage|soda|fruit|snack|bag|bar)s?\b")
 ONE_MORE = re.compile(
     r"^\W*(?:and |then )?(?:one|another(?: one)?|a second one|one more) (?:on|in|into|to|for|at|by|next to)\b"
 )

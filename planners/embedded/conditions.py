@@ -19,7 +19,7 @@ from planners.embedded.relations import number
 from planners.embedded.starts import ASKED, ORDERED
 from planners.embedded.text import normalise, spans_of
 
-_END = rf"(?=\s*[,;.!?]|\s*$|,? then\b| (?:{ASKED})?{ORDERED})"
+_END = rf"(?=\s*[,;.!?]|\s*$|,? then\b| i(?:'d|'ll) | we'd | {ASKED}{ORDERED})"
 _NOT = r"(?P<no> not| no longer|n't)?"
 _STILL = r"(?: (?:still|already|currently|really|now))*"
 _THERE = (
@@ -27,9 +27,9 @@ _THERE = (
     r"you(?:'ve| have))"
 )
 _SOME = (
-    r"(?:(?:only |just |exactly |at least )?(?:a|an|any|some|no|one|two|three|four|another|\d)\b"
+    r"(?:(?:(?:only |just |exactly |at least )?(?:a|an|any|some|no|one|two|three|four|another|\d)\b)"
+    r"|anything|something)"
 )
-_SOME += r"|anything|something|nothing)"
 EXISTS = re.compile(rf"(?:{_THERE}){_NOT}{_STILL} (?P<what>(?:{_SOME})?[^,;.!?]*?){_END}")
 LIES = re.compile(
     rf"(?P<what>(?:the|my|that|your|our) [^,;.!?]+?)(?: is| are|'s){_NOT}{_STILL} "
@@ -41,16 +41,26 @@ HELD = re.compile(
 )
 AJAR = re.compile(rf"the drawer(?: is|'s){_NOT}{_STILL} (?P<how>open|closed|shut){_END}")
 QUESTION = re.compile(
-    rf"^(?:(?:{_THERE[3:-1]}|is there|are there|do (?:we|you) have|have (?:we|you) got)\s+)?"
+    rf"^(?:(?:{_THERE}|is there|are there|do (?:we|you) have|have (?:we|you) got)\s+)?"
     rf"(?P<what>(?:any|a|an|some)\b[^,;.!?]*|anything[^,;.!?]*)\?\s*$"
 )
 MARKER = re.compile(
-    r"(?:^|[\s,.;:!?]+)(?:(?:and|but|or|so|well|then|only|just) )*\b"
+    r"(?:^|(?<![\s,.;:!?])[\s,.;:!?]+)(?:(?:and|but|or|so|well|then|only|just) )*\b"
     r"(?P<word>if (?:not|so|yes|no|there (?:is|are) none|there (?:isn't|aren't)(?: any| one)?)(?=\W)"
     r"|if (?:it|that|they|there)(?:'s not| is not| isn't| are not| aren't|'re not)(?=\s*,)"
-    r"|otherwise|or else|unless|in case|if)\b[,:]?\s*"
+    r"|otherwise|or else|(?<=[,;.] )else|unless|in case|if)\b[,:]?\s*"
 )
-ELSE = ("otherwise", "or else", "if not", "if no", "if there", "if it", "if that", "if they")
+ELSE = (
+    "otherwise",
+    "or else",
+    "else",
+    "if not",
+    "if no",
+    "if there",
+    "if it",
+    "if that",
+    "if they",
+)
 SO = ("if so", "if yes")
 AGAIN = re.compile(
     r"(?:(?:only|just|exactly|at least) )?(?:any|none|one|two|three|four|\d)(?: of (?:them|those))?$"
@@ -58,9 +68,16 @@ AGAIN = re.compile(
 WISH = re.compile(
     r"\b(?:i'll (?:have|take)|(?:is|are) (?:fine|ok|okay)|(?:will|would) do|i(?:'d| would) like)\b"
 )
-NO_CONDITION = re.compile(  # "even if", "see if", and "in case" as a precaution
-    r"\b(?:(?:even|as|what|see|check|know|tell me|ask|wonder(?:ing)?|sure|find out|look|verify) (?:if|unless)"
+NO_CONDITION = re.compile(  # "even if", "see if", "great if", and "in case" as a precaution
+    r"\b(?:(?:even|as|what|see|check|know|tell me|ask|wonder|sure|find out|look|verify|checking|seeing|"
+    r"asking|looking|wondering|great|nice|good|lovely|happy|glad|grateful|appreciate it|love it|mind) "
+    r"(?:if|unless)"
     r"|[a-z']+ in case)\W*$"
+)
+VAGUE = re.compile(r"\b(?:to do|else|wrong|more than|less than|fewer than|neither|and)\b")
+CLASSES = re.compile(  # what things are called that are not named
+    r"\b(?:drinks?|beverages?|sodas?|snacks?|fruits?|cans?|bottles?|bags?|chips|crisps|food|eat|citrus|bars?|thing"
+    r"|colas?|edible|sweet|salty|fizzy)\b"
 )
 NONE = re.compile(r"^(?:no|any|none of)\b ?")
 IDLE = re.compile(
@@ -69,7 +86,9 @@ IDLE = re.compile(
     r"(?:then )?there(?:'s| is) nothing (?:to do|more)|that's (?:fine|ok|okay|it|all)|"
     r"forget (?:it|about it)|nothing)\W*$"
 )
+LEANS = re.compile(r"\b(?:it|them|that one|those)\b")
 _SENTENCE = re.compile(r"[.;!?]\s+")
+_PART = re.compile(r"[.;!?]\s+|,? and |, ")
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,7 @@ class Truth:
     """Whether a condition holds and where it ends in the text.
 
     names: whether what follows may lean on its words. what: the things that it is about, if it counts them.
+    drawer: whether it is about that. again: whether what was just asked for tells what it is about.
     """
 
     holds: bool
@@ -84,6 +104,7 @@ class Truth:
     names: bool = True
     what: str = ""
     drawer: bool = False
+    again: bool = False
 
 
 def decided(instruction: str, first: Facts, interpreter: Interpreter) -> str:
@@ -104,6 +125,7 @@ def decided(instruction: str, first: Facts, interpreter: Interpreter) -> str:
         if not word.startswith(ELSE) and word not in SO and NO_CONDITION.search(text[: mark.end()]):
             return instruction
         body = "" if IDLE.match(body) else body
+        body, rest = _one(body)
         if word.startswith(ELSE):
             if truth is None:
                 return instruction
@@ -115,11 +137,12 @@ def decided(instruction: str, first: Facts, interpreter: Interpreter) -> str:
             if not kept and mark is marks[-1]:
                 return instruction  # there is no such thing, which is told when it is grounded
         else:
-            asked = _SENTENCE.split(kept)[-1]  # "water if there is any"
-            truth = _truth(body, first, interpreter, truth.what if truth else asked)
+            asked = _PART.split(kept)[-1]  # "water if there is any"
+            truth = _truth(body, first, interpreter, truth, asked)
             if truth is None:
                 return instruction
             kept = _with(kept, word, body, truth)
+        kept = _and(kept, rest if truth.holds or not LEANS.search(rest) else "")
     if not kept and truth and truth.what and WISH.search(text):
         # "unless there is water, i'll have the tea"
         return f"bring me {NONE.sub('', truth.what)}"
@@ -136,19 +159,29 @@ def _with(kept: str, word: str, body: str, truth: Truth) -> str:
             return "" if truth.holds else then
         return _and(_before(kept), then) if truth.holds else kept
     if not then:  # "bring the coke if it is on the table"
-        return kept if truth.holds else _before(kept)
+        return kept if truth.holds else _before(kept, truth.again)
     return _and(kept, said) if truth.holds else kept
 
 
+def _one(body: str) -> tuple[str, str]:
+    """The sentence that a condition governs, and those behind it."""
+    end = _SENTENCE.search(body)
+    return (body[: end.start()], body[end.end() :]) if end else (body, "")
+
+
 def _drawn(text: str) -> str:
-    """ "If the drawer is closed, open it"."""
-    return re.sub(r"\b(?:it|that)\b", "the drawer", text, count=1)
+    """ "If the drawer is closed, open it"; "if it is open, put the apple inside"."""
+    text = re.sub(
+        r"\b(open|close|shut|push|pull|slide|in|into|inside) (?:it|that)\b", r"\1 the drawer", text
+    )
+    return re.sub(r"\b(?:inside|in)(?=\s*(?:[,.;!?]|$))", "in the drawer", text)
 
 
-def _before(text: str) -> str:
-    """The text without its last sentence, which was conditional."""
-    parts = _SENTENCE.split(text.rstrip(" .;!?"))
-    return ". ".join(parts[:-1])
+def _before(text: str, part: bool = False) -> str:
+    """The text without its last sentence, which was conditional, or without its last part alone."""
+    text = text.rstrip(" .;!?")
+    ends = [m.start() for m in (_PART if part else _SENTENCE).finditer(text)]
+    return text[: ends[-1]] if ends else ""
 
 
 def _and(kept: str, more: str) -> str:
@@ -165,16 +198,19 @@ def _asked(kept: str, word: str, first: Facts, interpreter: Interpreter) -> Trut
     return _told(_count(found["what"], first, interpreter), found["what"], False, found.end())
 
 
-def _truth(body: str, first: Facts, interpreter: Interpreter, what: str) -> Truth | None:
+def _truth(
+    body: str, first: Facts, interpreter: Interpreter, before: Truth | None, asked: str
+) -> Truth | None:
     """Whether the condition that a text begins with holds; None if the scene does not say.
 
     Args:
-        what: the things that the condition before was about: "if there is only one, ...".
+        before: the last condition, whose things "if there is only one" is about; without one it is about
+            what was just asked for.
     """
     rules: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Truth | None]], ...] = (
         (AJAR, lambda m: _ajar(m, first)),
         (HELD, lambda m: _held(m, first, interpreter)),
-        (EXISTS, lambda m: _exists(m, first, interpreter, what)),
+        (EXISTS, lambda m: _exists(m, first, interpreter, before, asked)),
         (LIES, lambda m: _lies(m, first, interpreter)),
     )
     for pattern, rule in rules:
@@ -192,7 +228,7 @@ def _held(found: re.Match[str], first: Facts, interpreter: Interpreter) -> Truth
     full = first.holding is not None
     if found["how"]:
         said_full = (found["how"] == "full") != bool(found["full"])
-        return Truth(full == said_full, found.end(), False)
+        return Truth(full == said_full, found.end(), said_full)
     if found["what"].startswith(("nothing", "something", "anything")):
         said_full = found["what"].startswith("nothing") == bool(found["no"])
         return Truth(full == said_full, found.end(), False)
@@ -204,14 +240,17 @@ def _held(found: re.Match[str], first: Facts, interpreter: Interpreter) -> Truth
 
 
 def _exists(
-    found: re.Match[str], first: Facts, interpreter: Interpreter, before: str
+    found: re.Match[str], first: Facts, interpreter: Interpreter, before: Truth | None, asked: str
 ) -> Truth | None:
     what = found["what"]
+    if VAGUE.search(what):
+        return None
     if not AGAIN.match(what):
         return _told(_count(what, first, interpreter), what, bool(found["no"]), found.end())
-    count = _count(before, first, interpreter) if before else None
+    known = before.what if before else ""
+    count = _count(known or asked, first, interpreter, located=bool(known))
     told = _told(count, what, bool(found["no"]), found.end())
-    return replace(told, what=before) if told else None
+    return replace(told, what=known or asked, again=not known) if told else None
 
 
 def _told(count: int | None, what: str, no: bool, end: int) -> Truth | None:
@@ -231,9 +270,13 @@ def _lies(found: re.Match[str], first: Facts, interpreter: Interpreter) -> Truth
     return Truth(there != bool(found["no"]), found.end())
 
 
-def _count(what: str, first: Facts, interpreter: Interpreter) -> int | None:
-    """How many things of the scene the words fit; None if they fit nothing that there could be."""
-    kinds, places = _kinds(what, interpreter), _places(what, interpreter)
+def _count(what: str, first: Facts, interpreter: Interpreter, located: bool = True) -> int | None:
+    """How many things of the scene the words fit; None if they fit nothing that there could be.
+
+    Args:
+        located: whether places in them tell where the things are.
+    """
+    kinds, places = _kinds(what, interpreter), _places(what, interpreter) if located else set()
     if not kinds:
         return None
     lying = {o: p for o, p in first.at.items() if kind(o) in kinds}
@@ -241,26 +284,32 @@ def _count(what: str, first: Facts, interpreter: Interpreter) -> int | None:
 
 
 def _kinds(what: str, interpreter: Interpreter) -> set[str]:
-    """The kinds that the words fit; without a determiner, only those that they name."""
+    """The kinds that the words fit: those that they name, or all of a class."""
     spoken = {item.name for item in interpreter.kinds if spans_of(what, item.names)}
-    if spoken or not re.match(rf"{_SOME}|(?:the|my|that|your|our)\b", what):
+    if spoken or not CLASSES.search(what):
         return spoken
     said = re.sub(
         r"^(?:only|just|exactly|at least) |^(?:no|any)\b(?= )|\b(?:left|around|about)$", "", what
     )
-    return {
-        k for k, p in interpreter.guesses(f"find {said.strip()}")[0].members.items() if p >= FITS
-    }
+    guesses = interpreter.guesses(f"find {said.strip()}")
+    return {k for k, p in guesses[0].members.items() if p >= FITS}
 
 
 def _places(words: str, interpreter: Interpreter) -> set[str]:
-    """The places that the words name."""
-    named = {item.name: spans_of(words, item.names) for item in interpreter.places}
-    longest = {n: max((b - a for a, b in s), default=0) for n, s in named.items()}
-    best = max(longest.values())
-    sides = {
-        name
-        for name in named
-        if name.split()[-1] in ("counter",) and re.search(r"\bcounters?\b", words)
-    }
-    return {n for n, size in longest.items() if size == best and size} or sides
+    """The places that the words name; not the user, whom "for me" and "you see" do not tell of."""
+    spans = [
+        (start, end, item.name)
+        for item in interpreter.places
+        if item.name != "user"
+        for start, end in spans_of(words, item.names)
+    ]
+    whole = [
+        (a, b, name)
+        for a, b, name in spans
+        if not any((c <= a and b <= d) and (c, d) != (a, b) for c, d, _ in spans)
+    ]
+    named = {name for _, _, name in whole}
+    for m in re.finditer(r"\bcounters?\b", words):  # whichever it is
+        if not any(a <= m.start() < b for a, b, _ in whole):
+            named |= {item.name for item in interpreter.places if item.name.endswith(" counter")}
+    return named

@@ -215,7 +215,8 @@ def _set_down(sense: Sense) -> Sense:
     if sense.act not in ("release", "find") or not guess.beside:
         return sense
     moves = PUT.search(guess.text) and names_itself(sense)
-    return replace(sense, act="move", targets=()) if moves else sense
+    named = tuple((p, float(role[1])) for p, role in guess.roles.items() if role[1] > FITS)
+    return replace(sense, act="move", targets=named) if moves else sense
 
 
 def _about_nothing(sense: Sense, scene: Scene) -> tuple[list[Duty], Problem | None]:

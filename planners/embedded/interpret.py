@@ -111,9 +111,9 @@ class Interpreter:
                 aside += near
             plain = YOU.sub(lambda m: " " * len(m[0]), text)
             spans = {item.name: spans_of(plain, item.names) for item in self.places}
-            carries = any(spans.values()) and any(spans_of(text, item.names) for item in self.kinds)
+            thing = any(spans_of(text, item.names) for item in self.kinds)
             guess = Guess(
-                text, acted(text, act[i], carries), counted(text, quant[i]), link[i],
+                text, acted(text, act[i], thing, any(spans.values())), counted(text, quant[i]), link[i],
                 placed(
                     text,
                     {item.name: roles[i, j] for j, item in enumerate(self.places)},

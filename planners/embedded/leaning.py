@@ -19,9 +19,11 @@ from planners.embedded.relations import (
     NARROWER,
     NOT_THAT,
     ONLY,
+    OTHER,
     SAME_KIND,
     SPOILT,
     THERE,
+    WISHED,
     people,
 )
 from planners.embedded.starts import REQUEST
@@ -65,9 +67,15 @@ def narrowed(
         left = tuple(c for c in duty.choices if at.get(c[0]) not in places) or duty.choices
     elif _says_more(picked[i], before):
         better = things(picked[i], scene)[0]
-        left = tuple(c for c in duty.choices if c[0] in dict(better)) or (
-            better if ONLY.search(text) else ()
-        )
+        goals = {p for p, _ in picked[i].targets}
+        apart = goals and not WISHED.search(text)
+        if apart and picked[i].act == "move" and goals != {p for p, _ in duty.targets}:
+            return None  # another thing, to another place
+        left = tuple(c for c in duty.choices if c[0] in dict(better))
+        if ONLY.search(text):
+            left = left or better
+        elif WISHED.search(text):
+            left = left or duty.choices
     else:
         return None
     if not left:
@@ -83,8 +91,12 @@ def _says_more(sense: Sense, before: Sense) -> bool:
     So do "the citrus sort" and, behind a need, the request for it: "i'm thirsty, |get me a drink".
     """
     text, need = sense.guess.text, before.guess
+    if OTHER.search(text):
+        return False
     if NARROWER.search(text) and not re.search(r"\band\W*$", need.text):
         return sense.act in ("move", "none", "hold")
+    if ONLY.search(text) and not REQUEST.search(need.text):
+        return True
     if REQUEST.search(need.text) or before.act != "move" or sense.act != "move":
         return False
     fits = {k for k, p in sense.guess.members.items() if p >= FITS}
@@ -111,7 +123,8 @@ def with_place_spoken_of(i: int, sense: Sense, picked: Sequence[Sense]) -> Sense
         return replace(sense, near=frozenset({before}), targets=rest or sense.targets)
     if sense.act == "move" and before == DRAWER and TAKE_OUT.search(text):
         return replace(sense, act="hold", targets=())
-    spoilt = any(SPOILT.search(s.guess.text) for s in picked[: i + 1])
+    told = picked[: i + 1] if max(sense.guess.members.values(), default=0.0) < FITS else [sense]
+    spoilt = any(SPOILT.search(s.guess.text) for s in told)
     if sense.act == "move" and spoilt and BELONGS.search(text):
         return replace(sense, targets=(("trash", 1.0),))
     sure = any(p != BACK and role[1] > FITS for p, role in sense.guess.roles.items())

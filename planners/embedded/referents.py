@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -91,8 +92,12 @@ def things(sense: Sense, scene: Scene) -> tuple[tuple[tuple[str, float], ...], i
     sources = {
         p for p, r in guess.roles.items() if r[2] > max(0.3, r[1]) or (told and r[1] > FITS)
     } | sense.near
-    but = bool(NOT_AT.search(guess.text))
-    placed = {o: p for o, p in found.items() if (first.at.get(o) in sources) != but}
+    away = _not_at(guess)
+    near = sources - away
+    placed = {
+        o: p for o, p in found.items()
+        if (first.at.get(o) in near or (away and not near)) and first.at.get(o) not in away
+    }  # fmt: skip
     found = placed or found
     found = _pointed_at(found, guess, first)
     choices = tuple(sorted(((o, p * p) for o, p in found.items()), key=lambda x: -x[1]))
@@ -101,6 +106,13 @@ def things(sense: Sense, scene: Scene) -> tuple[tuple[tuple[str, float], ...], i
     if len(several) < wanted:
         return choices, len(several), Problem("few", f"{wanted} × {_named(fitting)}")
     return choices, wanted, None
+
+
+def _not_at(guess: Guess) -> set[str]:
+    """The places that are named only to leave out what is there: "a coke, not the one on the table"."""
+    found = NOT_AT.search(guess.text)
+    behind = guess.text[found.end() :] if found else ""
+    return {p for p in guess.roles if re.search(rf"\b{re.escape(p)}\b", behind)}
 
 
 def _pointed_at(found: dict[str, float], guess: Guess, first: Facts) -> dict[str, float]:

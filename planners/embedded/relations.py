@@ -69,7 +69,8 @@ DIGITS = {"2": "two", "3": "three", "4": "four", "5": "five", "6": "six"}
 
 _N = r"(two|three|four|five|six|[2-6])"
 PEOPLE = re.compile(
-    rf"\b{_N} of us\b|\bwe(?:'re| are) {_N}\b|\b(?:for|there are|there's|have|with) (?:the |my |our )?{_N} "
+    rf"\b{_N} of us\b|\bwe(?:'re| are) {_N}\b(?! (?!of us|people|for))|"
+    rf"\b(?:for|there are|there's|have|with) (?:the |my |our )?{_N} "
     r"(?:people|persons|guests|friends|kids|children|visitors|colleagues)\b"
 )
 EACH = re.compile(
@@ -79,14 +80,17 @@ EACH = re.compile(
 ONE_ON_EACH = re.compile(r"\bone (?:on|in|at|to|for) (?:each|every|both)\b")
 NARROWER = re.compile(  # says more of what the piece before asked for
     r"^\W*(?:but |and |so )?(?:(?:preferably|ideally|if possible|best of all)\b"
-    r"|only\b(?! (?:once|after|when|if|then|because)\b)"
-    r"|the (?:very )?(?:\w+est|most \w+)(?: one)?\b"
+    r"|the (?:very )?(?!rest\b|guest|nearest|furthest)(?:\w+est|most \w+)(?: one)?\b"
     r"|(?:the|a|an|some|any)(?: [a-z]+){0,2} (?:one|sort|kind|type|variety)\b"
     r"|(?:just )?one (?:that|which|with|without|who)\b)"
 )
-ONLY = re.compile(r"^\W*(?:but |and |so )?only\b(?! (?:once|after|when|if|then|because)\b)")
+WISHED = re.compile(r"^\W*(?:preferably|ideally|if possible|best of all)\b")
+ONLY = re.compile(  # "my throat is dry, only water helps"
+    r"^\W*(?:but )?only (?!once|after|when|if|then|because|one|two|three|\d|don't|do|keep|leave|be)"
+    r"(?:[a-z]+ ){1,3}(?:helps?|will do|would do|works?|please|for me)\W*$"
+)
 LOCATED = re.compile(  # where things are that were just asked for
-    r"^\W*(?:it's|it is|they're|they are|that's|it was|you'll find (?:it|them)|(?:it|they) should be lying)"
+    r"^\W*(?:it's|its|it is|they're|they are|that's|it was|you'll find (?:it|them))"
     r"(?: (?:right|over|just|still|probably|somewhere|already|lying|sitting|standing))* "
     r"(?:on|in|at|by|next to|near|over)\b"
 )

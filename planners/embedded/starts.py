@@ -16,9 +16,8 @@ ORDERED = (  # an imperative with what it is about
     r"(?:go|drive|come|head|roll) (?:back|to|over|here|and)\b)"
 )
 ASKED = (  # what may stand before it
-    r"(?:please,? |just |kindly |(?:can|could|would|will) you (?:please |kindly |also |then )?|"
-    r"i(?:'d| would) like you to |i (?:want|need) you to |(?:you )?(?:can|could|may|should|must) |"
-    r"then |also |now )*"
+    r"(?:please,? |just |kindly |then |also |now |(?:can|could|would|will) you |i(?:'d| would) like you to |"
+    r"i (?:want|need) you to |you (?:can|could|may|should|must) ){0,5}"
 )
 REQUEST = re.compile(rf"{ASKED}{ORDERED}")
 RUN_ON = re.compile(
@@ -51,8 +50,11 @@ AND_DO = re.compile(
     r"(?:me|us|the|a|an|one|two|three|it|them|that|this|those|these|both|all|every|some|my|away|out)\b)"
 )
 MYSELF = re.compile(r"[,;.] (?=i(?:'ll| will| can|'m going to| am going to) [^,.;]*\bmyself\b)")
+NO_NOUN = (  # "no hurry" leaves nothing out
+    r"(?!more|less|longer|need|problem|hurry|rush|wait|worries|doubt|one|way|idea|matter)"
+)
 NO_SUCH = re.compile(  # "..., no fruit"
-    r"[,.;] (?=no (?!more|less|longer|need|problem|hurry|rush|wait|worries|doubt|one|way|idea|matter)[a-z]+"
+    rf"[,.;] (?=no {NO_NOUN}[a-z]+"
     r"(?:(?: or|,| and) [a-z]+)?\W*$)"
 )
 AT_IT = re.compile(r"(?:,|\band) while (?=you(?:'re| are) (?:at it|there|on your way)\b)")

@@ -12,19 +12,20 @@ import numpy as np
 
 from planners.embedded.reading import ACTS, QUANTS
 from planners.embedded.relations import number
+from planners.embedded.starts import NO_NOUN
 
 ORIGIN = re.compile(r"\b(?:from|off|out of|away|back|bin|trash|garbage|rubbish|me|us|here)\b")
 LIMIT = re.compile(
     r"^\W*(?:and |but |so )?(?:nothing (?:too )?(?!(?:else|but|from|on|in|at|to|more|is|for)\b)(?=[a-z])"
-    r"|(?P<no>no) (?!more|less|longer|need|problem|hurry|rush|wait|worries|doubt|one|way|idea|matter)"
+    rf"|(?P<no>no) {NO_NOUN}"
     r"(?=[a-z]+(?:(?: or|,| and) [a-z]+)?\W*$))"
 )
 KEEPS = re.compile(
     r"\b(?:hang|hold) on ?to (?:it|that|them)\b|\bkeep (?:hold of )?(?:it|that|them)\W*$"
 )
-TAKES = re.compile(r"^\W*i(?:'ll| will|'d) (?:take|have)\b")
+TAKES = re.compile(r"^\W*i(?:'ll| will|'d) (?:take|have)\b(?! to\b| a look)(?!.* to work)")
 ROUND = re.compile(
-    r"^\W*(?:please |can you |could you )*(?:do|make) (?:a|the|your) (?:rounds?|tour|lap)\b"
+    r"^\W*(?:please |can you |could you )*(?:do|make) (?:a|the|your) (?:rounds?|tour|lap)\b[^:]*:\s*$"
 )
 STAYS = re.compile(
     r"\blet [^,.;]* (?:stay|be)\b|\bleave [^,.;]* (?:alone|where (?:it|they)(?:'s| is| are|'re))\b"
@@ -32,11 +33,14 @@ STAYS = re.compile(
 HURLS = re.compile(
     r"\b(?:throw|chuck|toss|fling|hurl|lob)\b(?![^,.;]*\baway\b)[^,.;]* at "
     r"(?:my|your|his|her|him|them|me|us|some(?:body|one)|any(?:body|one)|"
-    r"the (?:wall|window|floor|dog|cat|kids?))\b"
+    r"the (?:wall|floor|dog|cat|kids?))\b"
 )
 OVER_THERE = re.compile(r"\b(?:put|place|set|leave|move|take)\b[^,.;]*\bover there\b")
 MYSELF = re.compile(r"^\W*i(?:'ll| will| can|'m going to| am going to)\b.*\bmyself\b")
-WAITS = re.compile(r"\b(?:wait|stay|stand|remain|hang around)\b[^,.;]*\bwith (?:it|that|them)\b")
+WAITS = re.compile(
+    r"^\W*(?:(?:just|then|and|please) )*(?:wait|stand|hang around)\b[^,.;]*"
+    r"\bwith (?:it|that|them)\b"
+)
 LEFT_OPEN = re.compile(
     r"\bleft (?:the|that|my|our) (?:\w+ )?drawer (?:wide |half )?open\b(?! for)"
     r"|\bdrawer(?:'s| is)(?: (?:still|wide|always|again|standing))+ open\b"
@@ -53,7 +57,7 @@ HANDS_OFF = re.compile(
 )
 LEFT = re.compile(
     r"^\W*(?:just )?leave (?:the|my) [a-z0-9]+(?: (?:can|bottle|chips|bar))?"
-    r"\W*(?:and|but)?\W*$"
+    r"\W*(?:but)?\W*$"
 )
 TELLS = re.compile(r"\b(?:is|are|was|were|looks?|seems?|has|i|we)\b")
 YOU = re.compile(r"\b(?:can|could|would|will|do|did|if|are|thank|have) you\b")
@@ -64,7 +68,12 @@ CARRIES = re.compile(
 LIES = re.compile(
     r"\b(?:that(?:'s| is| are)|which (?:is|are)|lying|standing|sitting) (?:on|in|at|by) (?:the |my |our )?$"
 )
-GIVES = re.compile(r"\b(?:bring|get|fetch|hand|give|pass)\b")
+GIVES = re.compile(
+    r"\b(?:bring|get|fetch|hand|give|pass|grab|pick|take|hold|want|find|need|like|throw|toss)\b"
+)
+PUTS = re.compile(
+    r"\b(?:stick|pop|park|plonk|put|place|set|lay|leave|drop|move|shift|slide|spread|should)\b"
+)
 SURELY = (
     ("cannot", HURLS), ("none", LIMIT), ("none", MYSELF), ("none", ROUND), ("none", STAYS),
     ("none", INDIFFERENT), ("none", HANDS_OFF), ("none", LEFT), ("go", WAITS), ("close", LEFT_OPEN),
@@ -72,23 +81,28 @@ SURELY = (
 )  # fmt: skip
 
 
-def acted(piece: str, act: np.ndarray, carries: bool = False) -> np.ndarray:
+def acted(piece: str, act: np.ndarray, thing: bool = True, place: bool = False) -> np.ndarray:
     """What is to be done as the words say it, where they are of a few surely known kinds; else as read.
 
     Args:
-        carries: whether it names a thing and a place that it could go to.
+        thing, place: whether it names any.
     """
     cannot = ACTS[int(act.argmax())] == "cannot" and act.max() < 0.9
-    if carries and cannot and CARRIES.search(piece):
+    if thing and place and cannot and CARRIES.search(piece):
         return 0.9 * np.array([float(name == "move") for name in ACTS]) + 0.1 * act
     said = next((act for act, rule in SURELY if rule.search(piece)), "")
-    if not said or re.match(r"\W*(?:if|when|since|because)\b", piece):
+    if (
+        not said
+        or re.match(r"\W*(?:if|when|since|because)\b", piece)
+        or (said == "move" and not thing)
+    ):
         return act
     return 0.9 * np.array([float(name == said) for name in ACTS]) + 0.1 * act
 
 
 PLURAL = re.compile(  # "cans in the bin": those that there are
-    r"^\W*(?:(?:and|then|also|all) )*(?:cans|bottles|drinks|sodas|snacks|bags|beverages)\b(?! of)"
+    r"^\W*(?:(?:and|then|also|all) )*(?:cans|bottles|drinks|sodas|snacks|bags|beverages) "
+    r"(?:in|on|to|by|at|into|onto|from|go|belong)\b"
 )
 
 
@@ -118,13 +132,16 @@ def placed(
         roles = roles | dict.fromkeys(lying, np.array([0.0, 0.0, 1.0]))
         roles = roles | {"user": np.array([0.0, 1.0, 0.0])}
     goals = {name for name, role in roles.items() if role[1] > 0.4}
-    if goals & named and goals - named <= {"user"} and not ORIGIN.search(piece):
+    puts = bool(PUTS.search(piece)) and not ORIGIN.search(piece)
+    if puts and goals & named and goals - named <= {"user"}:
         roles = roles | {name: np.array([1.0, 0.0, 0.0]) for name in goals - named}
     if ORIGIN.search(piece) or TELLS.search(piece):
         return roles
     best = max(roles, key=lambda name: float(roles[name][1]))
     said = [name for name, role in roles.items() if role[2] > (0.4 if name in named else 0.7)]
     if not said or float(roles[best][1]) > (0.4 if best in said else 0.9):
+        return roles
+    if not puts and (best == "user" or GIVES.search(piece)):
         return roles
     read = {name: np.array([0.0, 1.0, 0.0]) for name in said}
     return roles | {best: np.array([1.0, 0.0, 0.0])} | read

@@ -19,7 +19,7 @@ SHORT = {
     "cant": "can't", "whats": "what's", "theres": "there's", "youre": "you're", "sth": "something",
     "smth": "something", "tv": "tv", "&": "and", "n": "and", "kinda": "kind of", "outta": "out of",
     "rn": "now", "em": "them", "cos": "because", "coz": "because", "bc": "because", "c'mere": "come here",
-    "c'mon": "come on", "lil": "little", "ppl": "people", "sumthin": "something", "its": "it's",
+    "c'mon": "come on", "lil": "little", "ppl": "people", "sumthin": "something",
     "couldya": "could you", "wouldya": "would you", "ur": "your", "isnt": "isn't", "n't": "not",
 }  # fmt: skip
 SEPARATOR = re.compile(
@@ -39,7 +39,7 @@ countertop beverage
 """.split()
 
 
-LAUGHS = re.compile(r"[\s,]*\b(?:lol|lmao|(?:ha){2,}|(?:he){2,})\b[\s,]*(?=[a-z])")
+LAUGHS = re.compile(r"(?<![\s,])[\s,]*\b(?:lol|lmao|(?:ha){2,}|(?:he){2,})\b[\s,]*(?=[a-z])")
 
 
 def normalise(text: str) -> str:
@@ -52,7 +52,7 @@ def normalise(text: str) -> str:
     ):  # "1. fetch the coke 2. bin it": a list, no numbers
         item = r"[\s.;,]*\b(?:step )?\d[.):]\s+(?=[a-z])"
         text = re.sub(item, lambda m: "; " if m.start() else "", text)
-    text = re.sub(r"\s+,", ",", LAUGHS.sub(", ", text))
+    text = re.sub(r"(?<!\s)\s+,", ",", LAUGHS.sub(", ", text))
     text = re.sub(r"([,;.?!:])(?=[a-z])", r"\1 ", text)
     return re.sub(r"[a-z0-9&][a-z0-9'&]*", lambda m: _word(m[0]), text)
 

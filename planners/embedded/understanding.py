@@ -21,15 +21,15 @@ from planners.embedded.interpret import Interpreter
 from planners.embedded.reading import ACTS
 from planners.embedded.referents import Problem
 from planners.embedded.revise import heart, revise
-from planners.embedded.starts import REQUEST
 from planners.embedded.text import normalise, spans_of
 from planners.model import Prompt, Turn
 
 HERE = re.compile(r"\b(?:me|us|here)\b")
 CORRECTION = (  # what takes back the place that was just said
     r"(?:(?:oh|sorry|hmm|erm?|uh|oops),? )*(?:(?:actually|no|(?:no )?wait(?=[,.!]| no)|hold on|i mean|"
-    r"i meant|or rather|rather|scratch that|make (?:it|that)|correction)\b[,.:!]* )+"
+    r"i meant|or rather|scratch that|make (?:it|that)|correction)\b[,.:!]* )+"
 )
+TO = r"(?:put (?:it|them) )?(?:(?:in|on|at|to|into|onto|by|next to) )?"
 ABOUT = ("none", "move", "hold", "find")  # acts that may name things
 SURE = 0.7
 Read = Callable[[str, Facts], list[Hypothesis]]
@@ -77,19 +77,22 @@ def understand(
 
 
 def _elsewhere(instruction: str, interpreter: Interpreter) -> tuple[str, frozenset[str]]:
-    """The instruction, and the places that its last words correct it to: "... no, make that the drawer"."""
+    """The instruction, and the place that its last words correct it to: "... no, make that the drawer"."""
     text = normalise(instruction).strip()
-    found = re.search(rf"\s*[,.;!?-]+\s*{CORRECTION}(?P<tail>[^.;!?]+)[.!?]*$", text)
+    found = re.search(
+        rf"(?<![\s,.;!?-])\s*[,.;!?-]+\s*{CORRECTION}(?P<tail>[^,.;!?]+)[.!?]*$", text
+    )
     if not found or not found.start():
         return instruction, frozenset()
-    tail = found["tail"]
-    places = _places(tail, interpreter)
-    bare = len(tail.split()) <= 6 and not any(
-        spans_of(tail, item.names) for item in interpreter.kinds
-    )
-    if not places or not bare or REQUEST.search(tail):
-        return instruction, frozenset()
-    return text[: found.start()], places
+    for item in interpreter.places:
+        names = (
+            "|".join(re.escape(name) for name in item.names if item.name != "user") or "to me|here"
+        )
+        if re.fullmatch(
+            rf"{TO}(?:the |my |our )?(?:{names})(?: instead| please| then)*", found["tail"]
+        ):
+            return text[: found.start()], frozenset({item.name})
+    return instruction, frozenset()
 
 
 def _placed(h: Hypothesis, places: frozenset[str]) -> Hypothesis:

@@ -104,3 +104,32 @@ def test_whats_in_there_comes_out_of_the_drawer(model: EmbeddedModel) -> None:
 def test_acts_that_words_tell(piece: str, act: str) -> None:
     read = np.array([float(name == "find") for name in ACTS])
     assert ACTS[int(acted(piece, read).argmax())] == act
+
+
+@pytest.mark.parametrize(
+    ("said", "moved"),
+    [
+        ("get the coke on the table", {"coke can": "user"}),
+        ("leave the apple and the tea on the table", {"apple": "table", "tea": "table"}),
+        ("bring me one coke, the rest goes in the bin", {"coke can": "user", "coke can#2": "trash"}),
+        ("put one coke in the drawer, the other one on the close counter",
+         {"coke can": "drawer", "coke can#2": "close counter"}),
+        ("bring me an apple. Only one.", {"apple": "user"}),
+        ("bring me the tea, only don't spill it", {"tea": "user"}),
+        ("clear the table, only the 7up stays", {"coke can": "far counter", "jalapeno chips": "far counter"}),
+        ("bring me a coke, not the one on the table", {"coke can#2": "user"}),
+        ("I'll take a nap, put the tea on the table", {"tea": "table"}),
+        ("put the apple on the table, rather than the far counter", {"apple": "table"}),
+        ("put the tea in the drawer, no more for me", {"tea": "drawer"}),
+        ("put the tea on the table, if possible next to the coke", {"tea": "table"}),
+        ("bring me the coke if there is one", {"coke can": "user"}),
+        ("if there is a coke near you, bring it to me", {"coke can": "user"}),
+        ("it would be great if you have a tea for me", {"tea": "user"}),
+        ("if you have nothing to do, bring me the tea", {"tea": "user"}),
+        ("if there is a 7up on the table or the far counter, bring it", {"7up can": "user"}),
+        ("if there is an apple on the table, bin it. then bring me the tea", {"tea": "user"}),
+        ("if the drawer is closed, bring me the apple, it's on the close counter", {"apple": "user"}),
+    ],
+)  # fmt: skip
+def test_what_only_looks_alike(model: EmbeddedModel, said: str, moved: dict[str, str]) -> None:
+    test_what_is_moved(model, said, moved)
