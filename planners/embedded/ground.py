@@ -16,7 +16,7 @@ from planners.embedded.anaphora import ONE, Group, another_kind, linked, names_i
 from planners.embedded.interpret import Guess
 from planners.embedded.leaning import for_each, narrowed, strange, with_place_spoken_of
 from planners.embedded.reading import ACTS, QUANTS
-from planners.embedded.referents import Problem, Scene, Sense, apart, things
+from planners.embedded.referents import FITS, Problem, Scene, Sense, apart, things
 from planners.embedded.relations import (
     ONE_ON_EACH,
     OTHER,
