@@ -11,24 +11,37 @@ from embodied.world.facts import SURFACES
 from planners.embedded.agenda import BACK, Duty
 from planners.embedded.reading import QUANTS
 from planners.embedded.referents import FITS, MAYBE, Scene, Sense, things
-from planners.embedded.relations import (
-    BELONGS,
-    EACH,
-    IN_THERE,
-    LOCATED,
-    NARROWER,
-    NOT_THAT,
-    ONLY,
-    OTHER,
-    SAME_KIND,
-    SPOILT,
-    THERE,
-    WISHED,
-    people,
-)
+from planners.embedded.relations import EACH, OTHER, THERE, people
 from planners.embedded.starts import REQUEST
 from planners.embedded.surely import CARRIES
 
+NARROWER = re.compile(  # says more of what the piece before asked for
+    r"^\W*(?:but |and |so )?(?:(?:preferably|ideally|if possible|best of all)\b"
+    r"|the (?:very )?(?!rest\b|guest|nearest|furthest)(?:\w+est|most \w+)(?: one)?\b"
+    r"|(?:the|a|an|some|any)(?: [a-z]+){0,2} (?:one|sort|kind|type|variety)\b"
+    r"|(?:just )?one (?:that|which|with|without|who)\b)"
+)
+WISHED = re.compile(r"^\W*(?:preferably|ideally|if possible|best of all)\b")
+ONLY = re.compile(  # "my throat is dry, only water helps"
+    r"^\W*(?:but )?only (?!once|after|when|if|then|because|one|two|three|\d|don't|do|keep|leave|be)"
+    r"(?:[a-z]+ ){1,3}(?:helps?|will do|would do|works?|please|for me)\W*$"
+)
+LOCATED = re.compile(  # where things are that were just asked for
+    r"^\W*(?:it's|its|it is|they're|they are|that's|it was|you'll find (?:it|them))"
+    r"(?: (?:right|over|just|still|probably|somewhere|already|lying|sitting|standing))* "
+    r"(?:on|in|at|by|next to|near|over)\b"
+)
+NOT_THAT = re.compile(r"^\W*(?:but |and |only |just )*not (?:the|that|those) ones?\b")
+SAME_KIND = re.compile(
+    r"^\W*(?:but |and |just )?(?:not (?:two|both|all) (?:of (?:the|one) (?:same|kind)|alike|the same)"
+    r"|(?:no two|none) (?:of them )?(?:alike|the same|of the same)|(?:two )?different (?:ones|kinds))\b"
+)
+IN_THERE = re.compile(
+    r"\b(?:whatever|what|everything|anything|all|the stuff|things?)(?:'s| is| are| that's| that is|"
+    r" you find)?(?: already| lying| left)? (?:in|inside|on) (?:there|it)\b"
+)
+SPOILT = re.compile(r"\b(?:empty|rotten|mou?ldy|stale|gone off|expired|rubbish|garbage|used up)\b")
+BELONGS = re.compile(r"\bwhere (?:it|they|that|this) belongs?\b")
 TAKE_OUT = re.compile(r"\btake (?:it|them|that|the [a-z ]+?) out\b(?! to\b)")
 MISSED = re.compile(
     r"\b(?:left|forgot|forgotten|lost|need|want|misplaced|broke|dropped) (?:my|the|a|an|some|our)\b"

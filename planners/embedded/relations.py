@@ -39,10 +39,6 @@ THAT_THING = re.compile(
 )
 HALF = re.compile(r"\bhalf (?:of )?(?:the|my|our|all|these|those|them|it)\b")
 ALL_OF = re.compile(r"\b(?:all|every one|each) of (?:it|them|that|this|these|those)\b")
-SAME_KIND = re.compile(
-    r"^\W*(?:but |and |just )?(?:not (?:two|both|all) (?:of (?:the|one) (?:same|kind)|alike|the same)"
-    r"|(?:no two|none) (?:of them )?(?:alike|the same|of the same)|(?:two )?different (?:ones|kinds))\b"
-)
 OTHERWISE = re.compile(
     r"(?:otherwise|or else|if not|failing that|in case there (?:is|are) (?:none|no)\b[^,]*|"
     r"if [^,]*\b(?:run out|(?:is|are|we're|you're|they're|it's) (?:all )?(?:out of|gone|finished|missing))\b"
@@ -78,34 +74,11 @@ EACH = re.compile(
     r"all of us)\b"
 )
 ONE_ON_EACH = re.compile(r"\bone (?:on|in|at|to|for) (?:each|every|both)\b")
-NARROWER = re.compile(  # says more of what the piece before asked for
-    r"^\W*(?:but |and |so )?(?:(?:preferably|ideally|if possible|best of all)\b"
-    r"|the (?:very )?(?!rest\b|guest|nearest|furthest)(?:\w+est|most \w+)(?: one)?\b"
-    r"|(?:the|a|an|some|any)(?: [a-z]+){0,2} (?:one|sort|kind|type|variety)\b"
-    r"|(?:just )?one (?:that|which|with|without|who)\b)"
-)
-WISHED = re.compile(r"^\W*(?:preferably|ideally|if possible|best of all)\b")
-ONLY = re.compile(  # "my throat is dry, only water helps"
-    r"^\W*(?:but )?only (?!once|after|when|if|then|because|one|two|three|\d|don't|do|keep|leave|be)"
-    r"(?:[a-z]+ ){1,3}(?:helps?|will do|would do|works?|please|for me)\W*$"
-)
-LOCATED = re.compile(  # where things are that were just asked for
-    r"^\W*(?:it's|its|it is|they're|they are|that's|it was|you'll find (?:it|them))"
-    r"(?: (?:right|over|just|still|probably|somewhere|already|lying|sitting|standing))* "
-    r"(?:on|in|at|by|next to|near|over)\b"
-)
-NOT_THAT = re.compile(r"^\W*(?:but |and |only |just )*not (?:the|that|those) ones?\b")
 NOT_AT = re.compile(
     r"\bnot (?:the|that|those) ones?(?: (?:that(?:'s| is| are)|which (?:is|are)|lying|over))? "
     r"(?:on|in|at|by|from)\b"
 )
 THE_ONE = re.compile(r"\bthe (?:other )?ones? (?:that|which|with|without|on|in|at|from)\b")
-SPOILT = re.compile(r"\b(?:empty|rotten|mou?ldy|stale|gone off|expired|rubbish|garbage|used up)\b")
-BELONGS = re.compile(r"\bwhere (?:it|they|that|this) belongs?\b")
-IN_THERE = re.compile(
-    r"\b(?:whatever|what|everything|anything|all|the stuff|things?)(?:'s| is| are| that's| that is|"
-    r" you find)?(?: already| lying| left)? (?:in|inside|on) (?:there|it)\b"
-)
 THERE = re.compile(
     r"\bwhere (?:i|we|you|it|they)\b[^,.;]*\b(?:yesterday|last|the other day|this morning)\b"
     r"|(?<!in )(?<!from )\bthere\b(?!'s| is| are| was| were)"

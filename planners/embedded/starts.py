@@ -49,7 +49,7 @@ AND_DO = re.compile(
     r"discard|trash|dump|carry|leave|drop|move|pick up) "
     r"(?:me|us|the|a|an|one|two|three|it|them|that|this|those|these|both|all|every|some|my|away|out)\b)"
 )
-MYSELF = re.compile(r"[,;.] (?=i(?:'ll| will| can|'m going to| am going to) [^,.;]*\bmyself\b)")
+I_DO = re.compile(r"[,;.] (?=i(?:'ll| will| can|'m going to| am going to) [^,.;]*\bmyself\b)")
 NO_NOUN = (  # "no hurry" leaves nothing out
     r"(?!more|less|longer|need|problem|hurry|rush|wait|worries|doubt|one|way|idea|matter)"
 )
@@ -73,7 +73,7 @@ def sure_starts(text: str, names: Sequence[str]) -> set[int]:
 
 def verbal_starts(text: str) -> list[int]:
     """Where an imperative with its object follows an "and": what no reader should overlook."""
-    return [m.end() for found in (AND_DO, AT_IT, MYSELF, NO_SUCH) for m in found.finditer(text)]
+    return [m.end() for found in (AND_DO, AT_IT, I_DO, NO_SUCH) for m in found.finditer(text)]
 
 
 def sentence_starts(text: str) -> list[int]:

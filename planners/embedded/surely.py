@@ -14,7 +14,9 @@ from planners.embedded.reading import ACTS, QUANTS
 from planners.embedded.relations import number
 from planners.embedded.starts import NO_NOUN
 
-ORIGIN = re.compile(r"\b(?:from|off|out of|away|back|bin|trash|garbage|rubbish|me|us|here)\b")
+TELLS_WHERE = re.compile(  # it comes from or goes to by other words
+    r"\b(?:from|off|out of|away|back|bin|trash|garbage|rubbish|me|us|here)\b"
+)
 LIMIT = re.compile(
     r"^\W*(?:and |but |so )?(?:nothing (?:too )?(?!(?:else|but|from|on|in|at|to|more|is|for)\b)(?=[a-z])"
     rf"|(?P<no>no) {NO_NOUN}"
@@ -65,7 +67,7 @@ CARRIES = re.compile(
     r"\b(?:stick|pop|park|plonk|leave|drop|put|putting|place|placing|set|setting|lay|laying|move|moving|take|taking|"
     r"bring|bringing|carry|carrying|shift|shifting|slide|sliding)\b"
 )
-LIES = re.compile(
+THAT_LIES = re.compile(
     r"\b(?:that(?:'s| is| are)|which (?:is|are)|lying|standing|sitting) (?:on|in|at|by) (?:the |my |our )?$"
 )
 GIVES = re.compile(
@@ -127,15 +129,15 @@ def placed(
         spans: by place, where it is named.
     """
     named = {name for name, found in spans.items() if found}
-    lying = {n for n in named if all(LIES.search(piece[:start]) for start, _ in spans[n])}
+    lying = {n for n in named if all(THAT_LIES.search(piece[:start]) for start, _ in spans[n])}
     if lying and GIVES.search(piece) and all(float(roles[n][1]) > 0.5 for n in lying):
         roles = roles | dict.fromkeys(lying, np.array([0.0, 0.0, 1.0]))
         roles = roles | {"user": np.array([0.0, 1.0, 0.0])}
     goals = {name for name, role in roles.items() if role[1] > 0.4}
-    puts = bool(PUTS.search(piece)) and not ORIGIN.search(piece)
+    puts = bool(PUTS.search(piece)) and not TELLS_WHERE.search(piece)
     if puts and goals & named and goals - named <= {"user"}:
         roles = roles | {name: np.array([1.0, 0.0, 0.0]) for name in goals - named}
-    if ORIGIN.search(piece) or TELLS.search(piece):
+    if TELLS_WHERE.search(piece) or TELLS.search(piece):
         return roles
     best = max(roles, key=lambda name: float(roles[name][1]))
     said = [name for name, role in roles.items() if role[2] > (0.4 if name in named else 0.7)]
