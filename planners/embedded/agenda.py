@@ -48,6 +48,12 @@ class Duty:
         """Instances that would do."""
         return tuple(name for name, _ in self.choices)
 
+    def spread(self) -> list[Duty]:
+        """A duty for each of the targets where all are meant: "go to both counters"; else it alone."""
+        if self.where != "all" or len(self.targets) < 2:
+            return [self]
+        return [replace(self, targets=(target,)) for target in self.targets]
+
 
 @dataclass(frozen=True)
 class Standing:

@@ -104,17 +104,10 @@ def linked(
             return [], Problem("absent", group.act)
         if group.duty is None and _thrown_away(group, sense, first):
             return [], Problem("gone", kind(group.choices[0][0]))
-    out = [duty for group in back for duty in _spread(_again(group, sense, first))]
+    out = [duty for group in back for duty in _again(group, sense, first)]
     if len(out) == 1:
         back[0].duty = count
     return out, None
-
-
-def _spread(duty: Duty) -> list[Duty]:
-    """ "Put one of them on each counter": a duty for each."""
-    if duty.where != "all" or len(duty.targets) < 2:
-        return [duty]
-    return [replace(duty, targets=(target,), det="any") for target in duty.targets]
 
 
 def _spoken_of(sense: Sense, groups: Sequence[Group]) -> list[Group]:
@@ -129,8 +122,11 @@ def _spoken_of(sense: Sense, groups: Sequence[Group]) -> list[Group]:
     return back
 
 
-def _again(group: Group, sense: Sense, first: Facts) -> Duty:
-    """A duty about things that were spoken of before: all of them, so many, one, another one."""
+def _again(group: Group, sense: Sense, first: Facts) -> list[Duty]:
+    """What is owed about things that were spoken of before: all of them, so many, one, another one.
+
+    That is a duty for each place in "put one of them on each counter".
+    """
     text = sense.guess.text
     other = bool(OTHER.search(text))
     if group.duty is not None and ANOTHER_ONE.search(text):
@@ -149,4 +145,6 @@ def _again(group: Group, sense: Sense, first: Facts) -> Duty:
     free = group.duty is None and group.act == "none"
     free = free and (group.det in ("a", "any") or sense.guess.det == "any")  # "one of those"
     free = free or bool(ALL_OF.search(text) or HALF.search(text))
-    return replace(duty, det="any" if free else "the", where=sense.guess.where, said=text)
+    duty = replace(duty, det="any" if free else "the", where=sense.guess.where, said=text)
+    spread = duty.spread()
+    return [replace(d, det="any") for d in spread] if len(spread) > 1 else spread

@@ -233,8 +233,7 @@ def _driven(sense: Sense, first: Facts) -> list[Duty]:
     """A drive to a place, or to each of several: "go to both counters"."""
     guess = sense.guess
     goal = other_side(guess.text, first.robot_at) or sense.targets
-    goals = [(g,) for g in goal] if guess.where == "all" else [goal]
-    return [Duty("go", targets=g, where=guess.where, said=guess.text) for g in goals]
+    return Duty("go", targets=goal, where=guess.where, said=guess.text).spread()
 
 
 def _mentioned(sense: Sense, scene: Scene) -> list[Group]:
@@ -255,10 +254,10 @@ def _handled(
         sense.act, choices, need, targets, det=guess.det, where=guess.where, said=guess.text
     )
     duty = replace(duty, distinct=apart(sense))
-    if guess.where == "all" and len(targets) > 1:
-        duty = replace(duty, need=1, det="any") if ONE_ON_EACH.search(guess.text) else duty
-        return [replace(duty, targets=(target,)) for target in targets]
-    return [duty]
+    spread = duty.spread()
+    if len(spread) > 1 and ONE_ON_EACH.search(guess.text):
+        return [replace(d, need=1, det="any") for d in spread]
+    return spread
 
 
 def _swapped(i: int, picked: Sequence[Sense], scene: Scene) -> tuple[list[Duty], Problem | None]:

@@ -15,13 +15,14 @@ from planners.embedded.relations import EACH, OTHER, THERE, people
 from planners.embedded.starts import REQUEST
 from planners.embedded.surely import CARRIES
 
+_WISH = r"(?:preferably|ideally|if possible|best of all)\b"
 NARROWER = re.compile(  # says more of what the piece before asked for
-    r"^\W*(?:but |and |so )?(?:(?:preferably|ideally|if possible|best of all)\b"
+    rf"^\W*(?:but |and |so )?(?:{_WISH}"
     r"|the (?:very )?(?!rest\b|guest|nearest|furthest)(?:\w+est|most \w+)(?: one)?\b"
     r"|(?:the|a|an|some|any)(?: [a-z]+){0,2} (?:one|sort|kind|type|variety)\b"
     r"|(?:just )?one (?:that|which|with|without|who)\b)"
 )
-WISHED = re.compile(r"^\W*(?:preferably|ideally|if possible|best of all)\b")
+WISHED = re.compile(rf"^\W*{_WISH}")
 ONLY = re.compile(  # "my throat is dry, only water helps"
     r"^\W*(?:but )?only (?!once|after|when|if|then|because|one|two|three|\d|don't|do|keep|leave|be)"
     r"(?:[a-z]+ ){1,3}(?:helps?|will do|would do|works?|please|for me)\W*$"

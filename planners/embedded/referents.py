@@ -86,9 +86,8 @@ def things(sense: Sense, scene: Scene) -> tuple[tuple[tuple[str, float], ...], i
     found, trouble = _reachable(found, sense, scene)
     if trouble:
         return (), 1, trouble
-    told = (
-        sense.act == "none"
-    )  # "there are two cans on the table": where they are, not where they go
+    # "there are two cans on the table" tells where they are, not where they go
+    told = sense.act == "none"
     sources = {
         p for p, r in guess.roles.items() if r[2] > max(0.3, r[1]) or (told and r[1] > FITS)
     } | sense.near

@@ -51,8 +51,9 @@ POLITE = re.compile(
     r"\W*if (?:it|that|you)(?:'s| is|'re| are)?(?: not|n't| do not| don't| no|n't)? ?"
     r"(?:mind|too much|asking|busy|(?:a |any |much |no )?(?:bother|problem|trouble|hassle))\b"
 )
+_N = r"(two|three|four|five|six|[2-6])"
 NUMBER = re.compile(  # not "of the two bottles I want the clear one", not "the two counters"
-    r"(?<!of the )\b(two|three|four|five|six|[2-6])\b(?! (?:(?:kitchen )?(?:counters|worktops)|or|"
+    rf"(?<!of the )\b{_N}\b(?! (?:(?:kitchen )?(?:counters|worktops)|or|"
     r"hours?|minutes?|seconds?|days?|weeks?|years?|times?|am|pm|o'clock|friends?|guests?|people|kids|"
     r"of us|persons?|meters?|steps?)\b)"
 )
@@ -62,8 +63,6 @@ OTHER = re.compile(rf"\b(?:other(?! {SIDE})|another|second|rest|remaining)\b")
 OPPOSITE = {"close counter": "far counter", "far counter": "close counter"}
 DIGITS = {"2": "two", "3": "three", "4": "four", "5": "five", "6": "six"}
 
-
-_N = r"(two|three|four|five|six|[2-6])"
 PEOPLE = re.compile(
     rf"\b{_N} of us\b|\bwe(?:'re| are) {_N}\b(?! (?!of us|people|for))|"
     rf"\b(?:for|there are|there's|have|with) (?:the |my |our )?{_N} "

@@ -49,14 +49,13 @@ AND_DO = re.compile(
     r"discard|trash|dump|carry|leave|drop|move|pick up) "
     r"(?:me|us|the|a|an|one|two|three|it|them|that|this|those|these|both|all|every|some|my|away|out)\b)"
 )
-I_DO = re.compile(r"[,;.] (?=i(?:'ll| will| can|'m going to| am going to) [^,.;]*\bmyself\b)")
-NO_NOUN = (  # "no hurry" leaves nothing out
+I_WILL = r"i(?:'ll| will| can|'m going to| am going to)"
+I_DO = re.compile(rf"[,;.] (?={I_WILL} [^,.;]*\bmyself\b)")
+NO_NOUN = (  # what follows "no" to the end: one thing or two; "no hurry" leaves nothing out
     r"(?!more|less|longer|need|problem|hurry|rush|wait|worries|doubt|one|way|idea|matter)"
+    r"(?=[a-z]+(?:(?: or|,| and) [a-z]+)?\W*$)"
 )
-NO_SUCH = re.compile(  # "..., no fruit"
-    rf"[,.;] (?=no {NO_NOUN}[a-z]+"
-    r"(?:(?: or|,| and) [a-z]+)?\W*$)"
-)
+NO_SUCH = re.compile(rf"[,.;] (?=no {NO_NOUN})")  # "..., no fruit"
 AT_IT = re.compile(r"(?:,|\band) while (?=you(?:'re| are) (?:at it|there|on your way)\b)")
 LISTED = re.compile(
     r"(?:,? and|,|,? plus|,? as well as) (?=(?:(?:the|a|an|some|my|one|another|that|this) )?$)"

@@ -12,15 +12,14 @@ import numpy as np
 
 from planners.embedded.reading import ACTS, QUANTS
 from planners.embedded.relations import number
-from planners.embedded.starts import NO_NOUN
+from planners.embedded.starts import I_WILL, NO_NOUN
 
 TELLS_WHERE = re.compile(  # it comes from or goes to by other words
     r"\b(?:from|off|out of|away|back|bin|trash|garbage|rubbish|me|us|here)\b"
 )
 LIMIT = re.compile(
     r"^\W*(?:and |but |so )?(?:nothing (?:too )?(?!(?:else|but|from|on|in|at|to|more|is|for)\b)(?=[a-z])"
-    rf"|(?P<no>no) {NO_NOUN}"
-    r"(?=[a-z]+(?:(?: or|,| and) [a-z]+)?\W*$))"
+    rf"|(?P<no>no) {NO_NOUN})"
 )
 KEEPS = re.compile(
     r"\b(?:hang|hold) on ?to (?:it|that|them)\b|\bkeep (?:hold of )?(?:it|that|them)\W*$"
@@ -38,7 +37,7 @@ HURLS = re.compile(
     r"the (?:wall|floor|dog|cat|kids?))\b"
 )
 OVER_THERE = re.compile(r"\b(?:put|place|set|leave|move|take)\b[^,.;]*\bover there\b")
-MYSELF = re.compile(r"^\W*i(?:'ll| will| can|'m going to| am going to)\b.*\bmyself\b")
+MYSELF = re.compile(rf"^\W*{I_WILL}\b.*\bmyself\b")
 WAITS = re.compile(
     r"^\W*(?:(?:just|then|and|please) )*(?:wait|stand|hang around)\b[^,.;]*"
     r"\bwith (?:it|that|them)\b"
@@ -47,8 +46,6 @@ LEFT_OPEN = re.compile(
     r"\bleft (?:the|that|my|our) (?:\w+ )?drawer (?:wide |half )?open\b(?! for)"
     r"|\bdrawer(?:'s| is)(?: (?:still|wide|always|again|standing))+ open\b"
 )
-
-
 INDIFFERENT = re.compile(
     r"^\W*(?:either|any|whichever|which one|(?:it )?doesn't matter|no matter|i don't (?:mind|care))\b"
     r"[^,.;]*\b(?:do|fine|ok|okay|good|works?|matter|mind|care|which|up to you)\b"
@@ -91,7 +88,7 @@ def acted(piece: str, act: np.ndarray, thing: bool = True, place: bool = False) 
     """
     cannot = ACTS[int(act.argmax())] == "cannot" and act.max() < 0.9
     if thing and place and cannot and CARRIES.search(piece):
-        return 0.9 * np.array([float(name == "move") for name in ACTS]) + 0.1 * act
+        return _mostly("move", ACTS, act)
     said = next((act for act, rule in SURELY if rule.search(piece)), "")
     if (
         not said
@@ -99,7 +96,12 @@ def acted(piece: str, act: np.ndarray, thing: bool = True, place: bool = False) 
         or (said == "move" and not thing)
     ):
         return act
-    return 0.9 * np.array([float(name == said) for name in ACTS]) + 0.1 * act
+    return _mostly(said, ACTS, act)
+
+
+def _mostly(said: str, names: Sequence[str], read: np.ndarray) -> np.ndarray:
+    """What words say outweighs what was read, and leaves a rest of it. names: of the classes."""
+    return 0.9 * np.array([float(name == said) for name in names]) + 0.1 * read
 
 
 PLURAL = re.compile(  # "cans in the bin": those that there are
@@ -111,10 +113,7 @@ PLURAL = re.compile(  # "cans in the bin": those that there are
 def counted(piece: str, quant: np.ndarray) -> np.ndarray:
     """The quantity as a number word says it, where there is just one; else as it was read."""
     said = "all" if PLURAL.match(piece) else number(piece)
-    if said is None:
-        return quant
-    sure = np.array([float(name == said) for name in QUANTS])
-    return 0.9 * sure + 0.1 * quant
+    return quant if said is None else _mostly(said, QUANTS, quant)
 
 
 def placed(
@@ -134,10 +133,11 @@ def placed(
         roles = roles | dict.fromkeys(lying, np.array([0.0, 0.0, 1.0]))
         roles = roles | {"user": np.array([0.0, 1.0, 0.0])}
     goals = {name for name, role in roles.items() if role[1] > 0.4}
-    puts = bool(PUTS.search(piece)) and not TELLS_WHERE.search(piece)
+    elsewhere = bool(TELLS_WHERE.search(piece))
+    puts = bool(PUTS.search(piece)) and not elsewhere
     if puts and goals & named and goals - named <= {"user"}:
         roles = roles | {name: np.array([1.0, 0.0, 0.0]) for name in goals - named}
-    if TELLS_WHERE.search(piece) or TELLS.search(piece):
+    if elsewhere or TELLS.search(piece):
         return roles
     best = max(roles, key=lambda name: float(roles[name][1]))
     said = [name for name, role in roles.items() if role[2] > (0.4 if name in named else 0.7)]

@@ -56,8 +56,8 @@ def understand(
         trail: the first state and the state after each success.
         read: the readings of a sentence in a state.
     """
-    main, places = _elsewhere(prompt.instruction, interpreter)
-    known = Understanding([_placed(h, places) for h in read(main, trail[0])])
+    main, place = _elsewhere(prompt.instruction, interpreter)
+    known = Understanding([_placed(h, place) for h in read(main, trail[0])])
     said = prompt.instruction
     for turn in prompt.turns:
         wins = sum(step.succeeded for step in prompt.history[: turn.after])
@@ -76,33 +76,29 @@ def understand(
     return known
 
 
-def _elsewhere(instruction: str, interpreter: Interpreter) -> tuple[str, frozenset[str]]:
+def _elsewhere(instruction: str, interpreter: Interpreter) -> tuple[str, str | None]:
     """The instruction, and the place that its last words correct it to: "... no, make that the drawer"."""
     text = normalise(instruction).strip()
     found = re.search(
         rf"(?<![\s,.;!?-])\s*[,.;!?-]+\s*{CORRECTION}(?P<tail>[^,.;!?]+)[.!?]*$", text
     )
     if not found or not found.start():
-        return instruction, frozenset()
+        return instruction, None
     for item in interpreter.places:
-        names = (
-            "|".join(re.escape(name) for name in item.names if item.name != "user") or "to me|here"
-        )
-        if re.fullmatch(
-            rf"{TO}(?:the |my |our )?(?:{names})(?: instead| please| then)*", found["tail"]
-        ):
-            return text[: found.start()], frozenset({item.name})
-    return instruction, frozenset()
+        names = "|".join(map(re.escape, ("to me", "here") if item.name == "user" else item.names))
+        said = rf"{TO}(?:the |my |our )?(?:{names})(?: instead| please| then)*"
+        if re.fullmatch(said, found["tail"]):
+            return text[: found.start()], item.name
+    return instruction, None
 
 
-def _placed(h: Hypothesis, places: frozenset[str]) -> Hypothesis:
-    """The reading with its last move or drive to one of the places."""
-    last = next(
-        (i for i in reversed(range(len(h.duties))) if h.duties[i].kind in ("move", "go")), None
-    )
-    if not places or last is None:
+def _placed(h: Hypothesis, place: str | None) -> Hypothesis:
+    """The reading with its last move or drive to the place, if there is one."""
+    moves = [i for i, duty in enumerate(h.duties) if duty.kind in ("move", "go")]
+    if place is None or not moves:
         return h
-    moved = replace(h.duties[last], targets=tuple((p, 1.0) for p in sorted(places)))
+    last = moves[-1]
+    moved = replace(h.duties[last], targets=((place, 1.0),))
     return replace(h, duties=(*h.duties[:last], moved, *h.duties[last + 1 :]))
 
 
